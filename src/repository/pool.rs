@@ -1,0 +1,125 @@
+//! The connections to PostgreSQL.
+
+use std::time::Duration;
+
+use deadpool::Runtime;
+use diesel::{ConnectionError, ConnectionResult};
+use diesel_async::pooled_connection::deadpool::{Object, Pool};
+use diesel_async::pooled_connection::{
+    AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod,
+};
+use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
+use tokio_postgres::NoTls;
+use tokio_util::task::TaskTracker;
+
+use super::transaction::Transaction;
+use super::{Scope, error};
+use crate::error::Result;
+
+/// How long a call waits for a connection when all are busy.
+const WAIT: Duration = Duration::from_millis(250);
+/// How long a new connection may take.
+const CREATE: Duration = Duration::from_secs(2);
+/// How long handing out a used one may take.
+const RECYCLE: Duration = Duration::from_secs(1);
+
+/// Set once per connection. The timeouts bound what a lost caller or a stuck
+/// neighbour can hold.
+const SESSION: &str = "SET application_name = 'nvito-clients'; \
+    SET statement_timeout = '10s'; \
+    SET lock_timeout = '2s'; \
+    SET idle_in_transaction_session_timeout = '15s'";
+
+/// A pool of connections and the writes under way on them.
+#[derive(Clone)]
+pub struct Database {
+    pool: Pool<AsyncPgConnection>,
+    /// Writes run to their end even when their caller hangs up.
+    pub(super) writes: TaskTracker,
+}
+
+impl Database {
+    /// A pool of at most `connections`; none is opened yet.
+    pub fn new(settings: tokio_postgres::Config, connections: usize) -> Self {
+        let mut manager = ManagerConfig::default();
+        // Verified would ask the server before every use and cost a third of
+        // the throughput; a dead connection shows itself at its first use.
+        manager.recycling_method = RecyclingMethod::Fast;
+        manager.custom_setup = Box::new(move |_| {
+            let settings = settings.clone();
+            Box::pin(async move { connect(&settings).await })
+        });
+        let manager = AsyncDieselConnectionManager::new_with_config("", manager);
+        let pool = Pool::builder(manager)
+            .max_size(connections)
+            .wait_timeout(Some(WAIT))
+            .create_timeout(Some(CREATE))
+            .recycle_timeout(Some(RECYCLE))
+            .runtime(Runtime::Tokio1)
+            .build()
+            .expect("the runtime that the timeouts need is given");
+        Self {
+            pool,
+            writes: TaskTracker::new(),
+        }
+    }
+
+    pub(super) async fn connection(&self) -> Result<Object<AsyncPgConnection>> {
+        self.pool.get().await.map_err(error::pool)
+    }
+
+    /// Asks the database something that only a working one can answer.
+    pub async fn ping(&self) -> Result<()> {
+        let mut connection = self.connection().await?;
+        diesel::sql_query("SELECT FROM clients LIMIT 0")
+            .execute(&mut connection)
+            .await?;
+        Ok(())
+    }
+
+    /// Forgets answers of request ids that are older than two days: a day is
+    /// promised (api.md, decision 9).
+    pub async fn forget_old_requests(&self) -> Result<usize> {
+        let mut transaction =
+            Transaction::begin(self, Scope::platform(), super::scope::Mode::Write).await?;
+        let outcome = super::idempotency::forget_old(&mut transaction).await;
+        transaction.finish(outcome).await
+    }
+
+    /// Waits for the writes under way and closes the connections.
+    pub async fn close(&self) {
+        self.writes.close();
+        self.writes.wait().await;
+        self.pool.close();
+    }
+}
+
+/// Opens one connection with the session settings of the service.
+pub(super) async fn connect(
+    settings: &tokio_postgres::Config,
+) -> ConnectionResult<AsyncPgConnection> {
+    let bad = |source: tokio_postgres::Error| ConnectionError::BadConnection(chain(&source));
+    let (client, connection) = settings.connect(NoTls).await.map_err(bad)?;
+    let mut connection =
+        AsyncPgConnection::try_from_client_and_connection(client, connection).await?;
+    connection
+        .batch_execute(SESSION)
+        .await
+        .map_err(ConnectionError::CouldntSetupConfiguration)?;
+    // Error texts are read where the driver drops the SQLSTATE. Where the role
+    // may not choose their language, the administrator has to (README).
+    let _ = connection.batch_execute("SET lc_messages = 'C'").await;
+    Ok(connection)
+}
+
+/// An error and all that lies behind it, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        source = inner.source();
+    }
+    text
+}

@@ -1,0 +1,127 @@
+//! Whose rows a query may touch: both walls around a tenant begin here.
+//!
+//! The wall in Rust: every query starts at [`Scope::clients`] or filters by
+//! [`Scope::organization`]. The wall in SQL: every transaction begins with
+//! [`Scope::begin_sql`], which takes a role under row-level security.
+
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use uuid::Uuid;
+
+use super::schema::clients;
+use crate::domain::ids::{OrganizationId, UserId};
+use crate::domain::principal::Principal;
+use crate::error::Error;
+
+/// An actor and the organization it acts in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scope {
+    actor: UserId,
+    organization: Option<OrganizationId>,
+}
+
+/// What a transaction may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// Several reads of one state of the database.
+    Snapshot,
+    /// Reads and writes.
+    Write,
+}
+
+impl Scope {
+    /// What `principal` sees. An actor of one organization sees that one, and
+    /// naming another fails with `ORGANIZATION_NOT_ALLOWED`, whether it exists
+    /// or not. A Super Admin sees all, or the one that is named.
+    pub fn of(principal: &Principal, named: Option<OrganizationId>) -> Result<Self, Error> {
+        let organization = match (principal.organization(), named) {
+            (Some(own), Some(named)) if own != named => return Err(Error::OrganizationNotAllowed),
+            (own, named) => own.or(named),
+        };
+        Ok(Self {
+            actor: principal.user(),
+            organization,
+        })
+    }
+
+    /// Every organization, for the service's own errands: demonstration data
+    /// and housekeeping.
+    pub(super) fn platform() -> Self {
+        Self {
+            actor: UserId(Uuid::nil()),
+            organization: None,
+        }
+    }
+
+    /// Who acts.
+    pub fn actor(&self) -> UserId {
+        self.actor
+    }
+
+    /// The one organization in sight; `None` when all are.
+    pub fn organization(&self) -> Option<OrganizationId> {
+        self.organization
+    }
+
+    /// The root of every query for clients, deleted ones included where
+    /// `deleted` says so.
+    pub(super) fn clients(&self, deleted: bool) -> clients::BoxedQuery<'static, Pg> {
+        let mut query = clients::table.into_boxed();
+        if let Some(organization) = self.organization {
+            query = query.filter(clients::organization_id.eq(organization.0));
+        }
+        if !deleted {
+            query = query.filter(clients::deleted_at.is_null());
+        }
+        query
+    }
+
+    /// Begins a transaction behind the wall in SQL, in one round trip. The
+    /// role and the settings end with the transaction: a session-level one
+    /// would wait for the pool's next user.
+    pub(super) fn begin_sql(&self, mode: Mode) -> String {
+        let begin = match mode {
+            Mode::Snapshot => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+            Mode::Write => "BEGIN",
+        };
+        let actor = self.actor;
+        match self.organization {
+            Some(organization) => format!(
+                "{begin}; SET LOCAL ROLE nvito_clients_tenant; \
+                 SET LOCAL app.organization_id = '{organization}'; SET LOCAL app.actor_id = '{actor}'"
+            ),
+            None => format!(
+                "{begin}; SET LOCAL ROLE nvito_clients_platform; SET LOCAL app.actor_id = '{actor}'"
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::principal::Role;
+
+    #[test]
+    fn an_actor_of_an_organization_cannot_leave_it() {
+        let (own, other) = (
+            OrganizationId(Uuid::from_u128(1)),
+            OrganizationId(Uuid::from_u128(2)),
+        );
+        for role in Role::ALL {
+            let actor = Principal::new(UserId(Uuid::nil()), role, Some(own)).expect("complete");
+            let seen = |named| Scope::of(&actor, named).map(|scope| scope.organization());
+            if role == Role::SuperAdmin {
+                assert_eq!(seen(None).expect("all"), None);
+                assert_eq!(seen(Some(other)).expect("narrowed"), Some(other));
+            } else {
+                assert_eq!(seen(None).expect("own"), Some(own), "{role}");
+                assert_eq!(seen(Some(own)).expect("own"), Some(own), "{role}");
+                assert!(
+                    matches!(seen(Some(other)), Err(Error::OrganizationNotAllowed)),
+                    "{role}"
+                );
+            }
+        }
+    }
+}

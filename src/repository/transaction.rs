@@ -1,0 +1,80 @@
+//! One transaction behind both walls.
+
+use std::ops::{Deref, DerefMut};
+
+use diesel_async::pooled_connection::deadpool::Object;
+use diesel_async::{AnsiTransactionManager, AsyncPgConnection, TransactionManager};
+
+use super::scope::Mode;
+use super::{Database, Scope, error};
+use crate::error::{Reason, Result};
+
+/// A transaction that has taken the role and settings of a [`Scope`].
+///
+/// Dropped without [`finish`](Self::finish), as when a caller hangs up, its
+/// connection is not handed out again and PostgreSQL rolls back.
+pub(super) struct Transaction {
+    connection: Object<AsyncPgConnection>,
+    scope: Scope,
+}
+
+impl Transaction {
+    pub(super) async fn begin(database: &Database, scope: Scope, mode: Mode) -> Result<Self> {
+        let mut connection = database.connection().await?;
+        let begun =
+            AnsiTransactionManager::begin_transaction_sql(&mut *connection, &scope.begin_sql(mode))
+                .await;
+        if let Err(cause) = begun {
+            // It may have begun and failed at the role: such a connection is
+            // in a transaction that its manager knows nothing of.
+            drop(Object::take(connection));
+            return Err(cause.into());
+        }
+        Ok(Self { connection, scope })
+    }
+
+    pub(super) fn scope(&self) -> Scope {
+        self.scope
+    }
+
+    /// COMMIT when the work is done, ROLLBACK when it failed; the failure of
+    /// the work outlives that of the rollback.
+    pub(super) async fn finish<T>(mut self, outcome: Result<T>) -> Result<T> {
+        match outcome {
+            Ok(value) => {
+                AnsiTransactionManager::commit_transaction(&mut *self.connection)
+                    .await
+                    .map_err(|cause| match error::classify(&cause) {
+                        Reason::DatabaseUnavailable => error::commit_lost(cause),
+                        _ => cause.into(),
+                    })?;
+                Ok(value)
+            }
+            Err(failure) => {
+                self.rollback().await;
+                Err(failure)
+            }
+        }
+    }
+
+    /// Ends the transaction and leaves no trace of it.
+    pub(super) async fn rollback(mut self) {
+        // A rollback that fails leaves its mark in the transaction manager, and
+        // the pool drops the connection.
+        let _ = AnsiTransactionManager::rollback_transaction(&mut *self.connection).await;
+    }
+}
+
+impl Deref for Transaction {
+    type Target = AsyncPgConnection;
+
+    fn deref(&self) -> &AsyncPgConnection {
+        &self.connection
+    }
+}
+
+impl DerefMut for Transaction {
+    fn deref_mut(&mut self) -> &mut AsyncPgConnection {
+        &mut self.connection
+    }
+}
