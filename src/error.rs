@@ -14,7 +14,7 @@ use crate::domain::lifecycle::ClientStatus;
 use crate::domain::principal::Role;
 
 /// The result of everything below the transport.
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why a call fails.
 #[derive(Debug, thiserror::Error)]

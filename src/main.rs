@@ -1,2 +1,46 @@
-//! x
-fn main() {}
+//! Reads the command and calls the library.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use nvito_clients::config::{Cli, Command, Config};
+use nvito_clients::error::Cause;
+use nvito_clients::{commands, server, telemetry};
+use tokio::signal::unix::{SignalKind, signal};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let config = match Cli::parse().check() {
+        Ok(config) => config,
+        Err(mistakes) => {
+            eprintln!("nvito-clients: {mistakes}");
+            return ExitCode::from(2);
+        }
+    };
+    telemetry::start(&config.log);
+    match run(config).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("nvito-clients: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(config: Config) -> Result<(), Cause> {
+    match config.command {
+        Command::Serve => {
+            let mut terminate = signal(SignalKind::terminate())?;
+            let mut interrupt = signal(SignalKind::interrupt())?;
+            let stop = async move {
+                tokio::select! {
+                    _ = terminate.recv() => {}
+                    _ = interrupt.recv() => {}
+                }
+            };
+            server::serve(config, stop).await
+        }
+        Command::Migrate => commands::migrate(&config.database).await,
+        Command::Seed(arguments) => commands::seed(&config.database, arguments).await,
+    }
+}

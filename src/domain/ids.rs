@@ -9,7 +9,7 @@ use crate::error::Problem;
 macro_rules! id {
     ($(#[doc = $doc:literal] $name:ident),+ $(,)?) => {$(
         #[doc = $doc]
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
         pub struct $name(pub Uuid);
 
         impl $name {

@@ -1,0 +1,390 @@
+//! What a person may set: flags, environment variables and their defaults.
+//!
+//! Everything is read once, at the start, and all mistakes are told at once.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use tracing_subscriber::filter::Targets;
+
+use crate::domain::principal::{Policy, Role};
+use crate::postgres;
+
+/// The gRPC service that owns the clients of an event company.
+///
+/// Without a command it serves. Without DATABASE_URL it starts a private
+/// PostgreSQL of its own.
+#[derive(Debug, Parser)]
+#[command(name = "nvito-clients", version, max_term_width = 100)]
+pub struct Cli {
+    /// What to do; `serve` when left out.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
+    /// Address of the gRPC listener.
+    #[arg(
+        long,
+        global = true,
+        env = "CLIENTS_LISTEN",
+        default_value = "127.0.0.1:50051",
+        hide_env_values = true
+    )]
+    listen: String,
+
+    /// PostgreSQL 15 or later to use, as a URL or key=value pairs. [default: a private one]
+    #[arg(long, global = true, env = "DATABASE_URL", hide_env_values = true)]
+    database_url: Option<String>,
+
+    /// Most connections to PostgreSQL.
+    #[arg(
+        long,
+        global = true,
+        env = "CLIENTS_DATABASE_CONNECTIONS",
+        default_value = "16",
+        hide_env_values = true
+    )]
+    database_connections: String,
+
+    /// Where the private PostgreSQL lives. [default: the platform's data folder]
+    #[arg(long, global = true, env = "CLIENTS_DATA_DIR", hide_env_values = true)]
+    data_dir: Option<PathBuf>,
+
+    /// Demonstration data on a fresh private database: on or off.
+    #[arg(
+        long,
+        global = true,
+        env = "CLIENTS_DEMO",
+        default_value = "on",
+        hide_env_values = true
+    )]
+    demo: String,
+
+    /// How callers say who they are: metadata (x-user-id, x-organization-id,
+    /// x-role), which is for loopback only.
+    #[arg(
+        long,
+        global = true,
+        env = "CLIENTS_AUTH",
+        default_value = "metadata",
+        hide_env_values = true
+    )]
+    auth: String,
+
+    /// Roles that may work with clients, separated by commas.
+    #[arg(
+        long,
+        global = true,
+        env = "CLIENTS_ADMIN_PANEL_ROLES",
+        default_value = "SUPER_ADMIN,PLATFORM_ADMIN",
+        hide_env_values = true
+    )]
+    admin_panel_roles: String,
+
+    /// gRPC server reflection: on or off.
+    #[arg(
+        long,
+        global = true,
+        env = "CLIENTS_REFLECTION",
+        default_value = "on",
+        hide_env_values = true
+    )]
+    reflection: String,
+
+    /// Seconds that calls in flight are given when the service is told to stop.
+    #[arg(
+        long,
+        global = true,
+        env = "CLIENTS_DRAIN_SECONDS",
+        default_value = "10",
+        hide_env_values = true
+    )]
+    drain_seconds: String,
+
+    /// What to log, as tracing filters: info, or info,nvito_clients=debug.
+    #[arg(
+        long,
+        global = true,
+        env = "CLIENTS_LOG",
+        default_value = "info",
+        hide_env_values = true
+    )]
+    log: String,
+}
+
+/// The commands.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    /// Serve until SIGTERM or SIGINT (the default).
+    Serve,
+    /// Bring the database up to date and end.
+    Migrate,
+    /// Load bulk data for load tests, or the demonstration data, and end.
+    Seed(SeedArgs),
+}
+
+/// How much to load.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct SeedArgs {
+    /// Organizations of bulk data; with --clients. Without both, the
+    /// demonstration data is loaded into an empty database.
+    #[arg(long, requires = "clients", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub organizations: Option<u32>,
+    /// Clients in all, spread over the organizations.
+    #[arg(long, requires = "organizations", value_parser = clap::value_parser!(u32).range(0..=10_000_000))]
+    pub clients: Option<u32>,
+}
+
+/// Everything, checked.
+#[derive(Debug)]
+pub struct Config {
+    /// What to do.
+    pub command: Command,
+    /// Where the data is.
+    pub database: DatabaseConfig,
+    /// How to serve.
+    pub server: ServerConfig,
+    /// What to log.
+    pub log: Targets,
+}
+
+/// Where the data is.
+pub struct DatabaseConfig {
+    /// One that exists already, or a private one.
+    pub place: Place,
+    /// Most connections.
+    pub connections: usize,
+    /// Whether a fresh private one gets demonstration data.
+    pub demo: bool,
+}
+
+/// Which PostgreSQL.
+pub enum Place {
+    /// Somebody else's.
+    Given(Box<tokio_postgres::Config>),
+    /// Our own, in a folder.
+    Private(PathBuf),
+}
+
+impl fmt::Debug for DatabaseConfig {
+    /// Without the URL, which may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let place = match &self.place {
+            Place::Given(_) => "DATABASE_URL (redacted)".to_owned(),
+            Place::Private(folder) => folder.display().to_string(),
+        };
+        f.debug_struct("DatabaseConfig")
+            .field("place", &place)
+            .field("connections", &self.connections)
+            .field("demo", &self.demo)
+            .finish()
+    }
+}
+
+/// How to serve.
+#[derive(Debug, Clone)]
+pub struct ServerConfig {
+    /// Address of the listener.
+    pub listen: SocketAddr,
+    /// Who may do what.
+    pub policy: Policy,
+    /// Whether shells may ask what there is.
+    pub reflection: bool,
+    /// How long calls in flight are given at the end.
+    pub drain: Duration,
+}
+
+/// Every mistake in the configuration, one line each.
+#[derive(Debug, thiserror::Error)]
+#[error("the configuration has {} mistake(s):\n{}", .0.len(), .0.iter().map(|mistake| format!("  {mistake}")).collect::<Vec<_>>().join("\n"))]
+pub struct Mistakes(pub Vec<String>);
+
+impl Cli {
+    /// Checks all of it.
+    pub fn check(self) -> Result<Config, Mistakes> {
+        let mut mistakes = Vec::new();
+        let demo = switch("CLIENTS_DEMO", &self.demo, &mut mistakes);
+        let reflection = switch("CLIENTS_REFLECTION", &self.reflection, &mut mistakes);
+        let listen = self.listen.parse::<SocketAddr>().unwrap_or_else(|_| {
+            mistakes.push(format!(
+                "CLIENTS_LISTEN: {:?} is no address; write for example 127.0.0.1:50051",
+                self.listen
+            ));
+            SocketAddr::from(([127, 0, 0, 1], 0))
+        });
+        if self.auth != "metadata" {
+            mistakes.push(format!(
+                "CLIENTS_AUTH: {:?} is not supported; write metadata",
+                self.auth
+            ));
+        } else if !listen.ip().is_loopback() {
+            mistakes.push(format!(
+                "CLIENTS_LISTEN: with CLIENTS_AUTH=metadata anyone who reaches {listen} could \
+                 claim to be anyone; listen on a loopback address such as 127.0.0.1:50051"
+            ));
+        }
+        let roles = roles(&self.admin_panel_roles, &mut mistakes);
+        let connections = number(
+            "CLIENTS_DATABASE_CONNECTIONS",
+            &self.database_connections,
+            1..=1000,
+            &mut mistakes,
+        );
+        let drain = number(
+            "CLIENTS_DRAIN_SECONDS",
+            &self.drain_seconds,
+            0..=3600,
+            &mut mistakes,
+        );
+        let place = place(self.database_url.as_deref(), self.data_dir, &mut mistakes);
+        let log = self.log.parse::<Targets>().unwrap_or_else(|error| {
+            mistakes.push(format!("CLIENTS_LOG: {error}; write for example info"));
+            Targets::new()
+        });
+        let Some(place) = place.filter(|_| mistakes.is_empty()) else {
+            return Err(Mistakes(mistakes));
+        };
+        Ok(Config {
+            command: self.command.unwrap_or(Command::Serve),
+            database: DatabaseConfig {
+                place,
+                connections: usize::try_from(connections).unwrap_or(1),
+                demo,
+            },
+            server: ServerConfig {
+                listen,
+                policy: Policy::new(roles),
+                reflection,
+                drain: Duration::from_secs(drain),
+            },
+            log,
+        })
+    }
+}
+
+fn switch(name: &str, value: &str, mistakes: &mut Vec<String>) -> bool {
+    match value {
+        "on" => true,
+        "off" => false,
+        other => {
+            mistakes.push(format!("{name}: {other:?} is neither on nor off"));
+            false
+        }
+    }
+}
+
+fn number(
+    name: &str,
+    value: &str,
+    range: std::ops::RangeInclusive<u64>,
+    mistakes: &mut Vec<String>,
+) -> u64 {
+    value
+        .parse()
+        .ok()
+        .filter(|number| range.contains(number))
+        .unwrap_or_else(|| {
+            let (least, most) = (range.start(), range.end());
+            mistakes.push(format!(
+                "{name}: {value:?} is no whole number from {least} to {most}"
+            ));
+            *least
+        })
+}
+
+fn roles(value: &str, mistakes: &mut Vec<String>) -> Vec<Role> {
+    let mut roles = Vec::new();
+    for name in value
+        .split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+    {
+        match Role::from_name(name) {
+            Some(role) => roles.push(role),
+            None => mistakes.push(format!(
+                "CLIENTS_ADMIN_PANEL_ROLES: {name:?} is none of {}",
+                Role::ALL.map(Role::as_str).join(", ")
+            )),
+        }
+    }
+    if roles.is_empty() {
+        mistakes.push("CLIENTS_ADMIN_PANEL_ROLES: names no role".to_owned());
+    }
+    roles
+}
+
+fn place(url: Option<&str>, folder: Option<PathBuf>, mistakes: &mut Vec<String>) -> Option<Place> {
+    match url.filter(|url| !url.is_empty()) {
+        // The parser's own words may quote the URL and the password in it.
+        Some(url) => match url.parse() {
+            Ok(config) => Some(Place::Given(Box::new(config))),
+            Err(_) => {
+                mistakes.push(
+                    "DATABASE_URL: is no PostgreSQL address; write for example \
+                     postgres://user:password@host:5432/database"
+                        .to_owned(),
+                );
+                None
+            }
+        },
+        None => match folder.or_else(postgres::default_data_dir) {
+            Some(folder) => Some(Place::Private(folder)),
+            None => {
+                mistakes.push(
+                    "CLIENTS_DATA_DIR: no home folder is known; name a folder for the private \
+                     PostgreSQL"
+                        .to_owned(),
+                );
+                None
+            }
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(arguments: &[&str]) -> Result<Config, Mistakes> {
+        let program = std::iter::once(&"nvito-clients");
+        Cli::try_parse_from(program.chain(arguments))
+            .expect("flags that exist")
+            .check()
+    }
+
+    #[test]
+    fn every_mistake_is_told_at_once() {
+        let Err(Mistakes(mistakes)) = check(&[
+            "--listen=here",
+            "--demo=maybe",
+            "--auth=none",
+            "--admin-panel-roles=SUPER_ADMIN,BOSS",
+            "--database-url=mysql://root:hunter2@db/x",
+            "--database-connections=0",
+            "--drain-seconds=soon",
+            "--log=nvito_clients=loud",
+        ]) else {
+            panic!("nothing of this is right");
+        };
+        assert_eq!(mistakes.len(), 8, "{mistakes:#?}");
+        assert!(!mistakes.concat().contains("hunter2"));
+    }
+
+    #[test]
+    fn metadata_identities_are_for_loopback_only() {
+        for address in ["0.0.0.0:50051", "192.0.2.1:50051", "[::]:50051"] {
+            assert!(check(&["--listen", address]).is_err(), "{address}");
+        }
+        for address in ["127.0.0.1:0", "[::1]:50051", "127.8.8.8:50051"] {
+            assert!(check(&["--listen", address]).is_ok(), "{address}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_redacted() {
+        let config = check(&["--database-url=postgres://me:hunter2@db/x"]).expect("right");
+        assert!(!format!("{config:?}").contains("hunter2"));
+    }
+}

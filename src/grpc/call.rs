@@ -1,0 +1,156 @@
+//! One call's way through the house: identity, permission, work, answer.
+
+use prost::Message;
+use sha2::{Digest, Sha256};
+use tonic::{Request, Response, Status};
+
+use super::context::{Context, Language};
+use super::status;
+use crate::domain::ids::{OrganizationId, RequestId};
+use crate::domain::principal::{Permission, Policy, Principal};
+use crate::error::{Error, Reason, Result};
+use crate::repository::{
+    Answer, Database, Encode, Idempotency, Mutation, Options, Repository, Scope,
+};
+
+/// What every service needs: the database and who may do what.
+#[derive(Clone)]
+pub struct Gate {
+    database: Database,
+    policy: Policy,
+}
+
+impl Gate {
+    /// A gate to `database` kept by `policy`.
+    pub fn new(database: Database, policy: Policy) -> Self {
+        Self { database, policy }
+    }
+
+    /// Carries out a call: permission before anything of the message is looked
+    /// at, then `work`. An absent identity fails closed.
+    pub(super) async fn answer<Q, A>(
+        &self,
+        request: Request<Q>,
+        permission: Permission,
+        work: impl AsyncFnOnce(Call, Q) -> Result<A>,
+    ) -> Result<Response<A>, Status> {
+        let (_, extensions, message) = request.into_parts();
+        let context = extensions.get::<Context>();
+        let outcome = match self.admit(extensions.get::<Principal>(), context, permission) {
+            Ok(call) => work(call, message).await,
+            Err(refusal) => Err(refusal),
+        };
+        outcome
+            .map(Response::new)
+            .map_err(|error| status::of(&error, context))
+    }
+
+    fn admit(
+        &self,
+        principal: Option<&Principal>,
+        context: Option<&Context>,
+        permission: Permission,
+    ) -> Result<Call> {
+        let unknown = Error::Unauthenticated {
+            reason: Reason::IdentityMissing,
+            key: "x-user-id",
+        };
+        let principal = principal.ok_or(unknown)?;
+        principal.require(permission, &self.policy)?;
+        Ok(Call {
+            gate: self.clone(),
+            principal: principal.clone(),
+            language: context.map_or(Language::Spanish, |context| context.language),
+        })
+    }
+}
+
+/// A call whose caller is known and may make it.
+pub(super) struct Call {
+    gate: Gate,
+    principal: Principal,
+    /// Of human messages in the answer.
+    pub(super) language: Language,
+}
+
+impl Call {
+    /// Fails with `ROLE_REQUIRED` when the caller lacks what only a part of
+    /// the method asks for.
+    pub(super) fn require(&self, permission: Permission) -> Result<()> {
+        self.principal.require(permission, &self.gate.policy)
+    }
+
+    /// All that the caller may see.
+    pub(super) fn repository(&self) -> Result<Repository> {
+        self.repository_of("")
+    }
+
+    /// What the caller may see of the organization named in the request. A
+    /// name that is no UUID is left to validation, which finds it again.
+    pub(super) fn repository_of(&self, named: &str) -> Result<Repository> {
+        let scope = Scope::of(&self.principal, OrganizationId::parse(named).ok())?;
+        Ok(Repository::new(self.gate.database.clone(), scope))
+    }
+}
+
+/// How a write is to be answered.
+pub(super) struct Write {
+    /// Check everything, write nothing.
+    pub(super) validate_only: bool,
+    /// What a repetition is told by.
+    pub(super) idempotency: Option<Idempotency>,
+}
+
+/// Carries out a write and turns its output into the answer, or hands out the
+/// answer the same call got before.
+pub(super) async fn write<M, A, F>(
+    repository: &Repository,
+    mutation: M,
+    write: Write,
+    reply: F,
+) -> Result<A>
+where
+    M: Mutation,
+    A: Message + Default,
+    F: Fn(&M::Output) -> A + Clone + Send + Sync + 'static,
+{
+    let keep = reply.clone();
+    let encode: Encode<M::Output> = Box::new(move |output| keep(output).encode_to_vec());
+    let options = Options {
+        validate_only: write.validate_only,
+        idempotency: write.idempotency.map(|key| (key, encode)),
+    };
+    match repository.perform(mutation, options).await? {
+        Answer::Fresh(output) => Ok(reply(&output)),
+        Answer::Stored(bytes) => A::decode(bytes.as_slice()).map_err(Error::internal),
+    }
+}
+
+/// What a repetition of this call is told by: method, organization and body.
+pub(super) fn idempotency(
+    request: Option<RequestId>,
+    repository: &Repository,
+    method: &str,
+    message: &impl Message,
+) -> Option<Idempotency> {
+    let fingerprint = fingerprint(repository, method, message);
+    request.map(|request| Idempotency {
+        request,
+        fingerprint,
+    })
+}
+
+/// SHA-256 of a method, the organization in sight and a message.
+pub(super) fn fingerprint(
+    repository: &Repository,
+    method: &str,
+    message: &impl Message,
+) -> [u8; 32] {
+    let organization = repository.scope().organization().unwrap_or_default();
+    Sha256::new()
+        .chain_update(method)
+        .chain_update(organization.0.as_bytes())
+        .chain_update(message.encode_to_vec())
+        .finalize()
+        .into()
+}

@@ -1,0 +1,30 @@
+//! Transport: metadata → `Principal`, proto ↔ domain, `Error` → `Status`.
+
+mod call;
+mod clients;
+pub mod context;
+mod convert;
+mod directory;
+pub mod interceptor;
+pub mod layers;
+mod messages;
+pub mod status;
+
+pub use call::Gate;
+pub use clients::Clients;
+pub use directory::Directory;
+
+/// The contract as Rust types.
+#[allow(
+    missing_docs,
+    clippy::pedantic,
+    clippy::unwrap_used,
+    reason = "generated from proto/"
+)]
+pub mod proto {
+    tonic::include_proto!("nvito.clients.v1");
+
+    /// The contract as descriptors, for reflection and for tests that iterate it.
+    pub const FILE_DESCRIPTOR_SET: &[u8] =
+        include_bytes!(concat!(env!("OUT_DIR"), "/nvito_clients.bin"));
+}

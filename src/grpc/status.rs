@@ -1,0 +1,195 @@
+//! [`Error`] → `google.rpc.Status` with details (errors.md). The only place
+//! that makes a `Status`.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tonic::metadata::{MetadataMap, MetadataValue};
+use tonic::{Code, Status};
+use tonic_types::{
+    ErrorDetails, FieldViolation, LocalizedMessage, PreconditionViolation, StatusExt,
+};
+use uuid::Uuid;
+
+use super::context::{Context, Language};
+use super::messages;
+use crate::domain::lifecycle::ClientStatus;
+use crate::error::{Error, Reason, Violation};
+
+/// `ErrorInfo.domain`.
+pub const DOMAIN: &str = "clients.nvito.mx";
+
+/// How long a caller should wait before it tries again.
+const RETRY_AFTER_MILLIS: u64 = 200;
+
+/// The status of an error, in the language of the call. A fault of ours is
+/// logged here, once, with all that lies behind it; a caller learns its id.
+pub fn of(error: &Error, context: Option<&Context>) -> Status {
+    let reason = error.reason();
+    let language = context.map_or(Language::Spanish, |context| context.language);
+    let request_id = context.map_or("", |context| context.request_id.as_str());
+
+    let mut details = ErrorDetails::new();
+    details.set_error_info(reason.as_str(), DOMAIN, metadata(error, request_id));
+    details.set_request_info(request_id, "");
+    let sentence = messages::headline(reason);
+    details.set_localized_message(language.tag(), sentence.in_(language));
+    match error {
+        Error::Invalid { violations, .. } => {
+            details.set_bad_request(
+                violations
+                    .iter()
+                    .map(|violation| field(violation, language))
+                    .collect::<Vec<_>>(),
+            );
+        }
+        Error::NotFound { resource, id } => {
+            details.set_resource_info(resource.type_name(), id.to_string(), "", "");
+        }
+        Error::TransitionNotAllowed { from, to } => {
+            details.set_precondition_failure(vec![PreconditionViolation::new(
+                reason.as_str(),
+                "client.status",
+                format!("{from} → {to}"),
+            )]);
+        }
+        _ => {}
+    }
+    let mut trailers = MetadataMap::new();
+    if is_retryable(reason) {
+        details.set_retry_info(Some(Duration::from_millis(RETRY_AFTER_MILLIS)));
+        trailers.insert(
+            "grpc-retry-pushback-ms",
+            MetadataValue::from(RETRY_AFTER_MILLIS),
+        );
+    }
+    // English for whoever programs, LocalizedMessage for whoever reads (AIP-193).
+    let message = sentence.in_(Language::English);
+    Status::with_error_details_and_metadata(code(reason), message, details, trailers)
+}
+
+fn field(violation: &Violation, language: Language) -> FieldViolation {
+    let sentence = messages::problem(&violation.problem);
+    FieldViolation {
+        field: violation.field.clone(),
+        description: sentence.in_(Language::English).to_owned(),
+        reason: violation.problem.reason().as_str().to_owned(),
+        localized_message: Some(LocalizedMessage::new(
+            language.tag(),
+            sentence.in_(language),
+        )),
+    }
+}
+
+/// `ErrorInfo.metadata`: what a program needs beyond the reason.
+fn metadata(error: &Error, request_id: &str) -> HashMap<String, String> {
+    let pair = |key: &str, value: String| HashMap::from([(key.to_owned(), value)]);
+    match error {
+        Error::Unauthenticated { key, .. } => pair("key", (*key).to_owned()),
+        Error::RoleRequired { roles } => pair(
+            "roles",
+            roles
+                .iter()
+                .map(|role| role.as_str())
+                .collect::<Vec<_>>()
+                .join(","),
+        ),
+        Error::EmailTaken { holder } => pair("conflicting_client_id", holder.to_string()),
+        Error::EtagMismatch { current } => pair("current_etag", current.to_string()),
+        Error::TransitionNotAllowed { from, to } => HashMap::from([
+            ("from".to_owned(), from.to_string()),
+            ("to".to_owned(), to.to_string()),
+            ("allowed".to_owned(), names(from.allowed_transitions())),
+        ]),
+        Error::System { reason, cause } => {
+            let error_id = Uuid::now_v7().to_string();
+            tracing::error!(
+                request_id,
+                error_id,
+                reason = reason.as_str(),
+                cause = %causes(cause.as_ref()),
+                "call failed"
+            );
+            if *reason == Reason::Internal {
+                pair("error_id", error_id)
+            } else {
+                HashMap::new()
+            }
+        }
+        _ => HashMap::new(),
+    }
+}
+
+fn names(statuses: &[ClientStatus]) -> String {
+    statuses
+        .iter()
+        .map(|status| status.as_str())
+        .collect::<Vec<_>>()
+        .join(",")
+}
+
+/// An error and its sources, outermost first.
+fn causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let sources = std::iter::successors(Some(error), |error| error.source());
+    sources
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
+}
+
+/// The code of each reason. A reason that stands in a violation only never
+/// gets here on its own; it is the caller's fault all the same.
+fn code(reason: Reason) -> Code {
+    match reason {
+        Reason::ValidationFailed
+        | Reason::Required
+        | Reason::TooLong
+        | Reason::InvalidCharacter
+        | Reason::InvalidUuid
+        | Reason::InvalidEmail
+        | Reason::InvalidEnum
+        | Reason::InvalidTimestamp
+        | Reason::OutOfRange
+        | Reason::RfcInvalidFormat
+        | Reason::RfcTypeMismatch
+        | Reason::UnknownField
+        | Reason::ReadOnlyField
+        | Reason::Immutable
+        | Reason::MutuallyExclusive
+        | Reason::InvalidOrderBy
+        | Reason::MalformedMessage
+        | Reason::RequestIdReused
+        | Reason::InvalidPageToken
+        | Reason::PageTooDeep
+        | Reason::AssigneeNotInOrganization
+        | Reason::OrganizationNotFound => Code::InvalidArgument,
+        Reason::IdentityMissing | Reason::IdentityInvalid => Code::Unauthenticated,
+        Reason::RoleRequired | Reason::OrganizationNotAllowed => Code::PermissionDenied,
+        Reason::ClientNotFound | Reason::MemberNotFound | Reason::EventNotFound => Code::NotFound,
+        Reason::ClientEmailTaken => Code::AlreadyExists,
+        Reason::ClientTransitionNotAllowed => Code::FailedPrecondition,
+        Reason::EtagMismatch | Reason::TransactionConflict | Reason::LockTimeout => Code::Aborted,
+        Reason::DeadlineExceeded => Code::DeadlineExceeded,
+        Reason::ServerOverloaded | Reason::StorageFull | Reason::MessageTooLarge => {
+            Code::ResourceExhausted
+        }
+        Reason::DatabaseUnavailable | Reason::DatabaseReadOnly | Reason::CommitOutcomeUnknown => {
+            Code::Unavailable
+        }
+        Reason::MethodNotFound => Code::Unimplemented,
+        Reason::Internal => Code::Internal,
+    }
+}
+
+/// Whether the same call may succeed a moment later.
+fn is_retryable(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::TransactionConflict
+            | Reason::LockTimeout
+            | Reason::ServerOverloaded
+            | Reason::StorageFull
+            | Reason::DatabaseUnavailable
+            | Reason::DatabaseReadOnly
+    )
+}

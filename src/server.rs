@@ -1,0 +1,286 @@
+//! The only wiring: database, layers, services, health, shutdown.
+
+use std::future::Future;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use tonic::body::Body;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
+use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
+use tower::ServiceBuilder;
+
+use crate::config::{Config, DatabaseConfig, Place, ServerConfig};
+use crate::error::Cause;
+use crate::grpc::layers::{CallLayer, MESSAGE_MOST, catch_panic};
+use crate::grpc::proto::FILE_DESCRIPTOR_SET;
+use crate::grpc::proto::client_service_server::{ClientServiceServer, SERVICE_NAME as CLIENTS};
+use crate::grpc::proto::directory_service_server::{
+    DirectoryServiceServer, SERVICE_NAME as DIRECTORY,
+};
+use crate::grpc::{Clients, Directory, Gate, interceptor};
+use crate::postgres::{self, PrivatePostgres};
+use crate::repository::{Database, migrations};
+use crate::seed;
+
+/// How often the database is asked whether it still answers.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+/// How often old answers to request ids are forgotten.
+const HOUSEKEEPING: Duration = Duration::from_secs(60 * 60);
+
+/// Serves until `stop` is done, then drains.
+pub async fn serve(config: Config, stop: impl Future<Output = ()>) -> Result<(), Cause> {
+    // The address first: a second service on it should fail before it starts
+    // a PostgreSQL.
+    let listener = TcpListener::bind(config.server.listen)
+        .await
+        .map_err(|cause| format!("cannot listen on {}: {cause}", config.server.listen))?;
+    let mut opened = Opened::start(&config.database).await?;
+    migrations::run(&opened.settings).await?;
+    let database = Database::new(opened.settings.clone(), config.database.connections);
+    if config.database.demo && opened.private.is_some() {
+        seed::load_demonstration(&database).await?;
+    }
+    database.ping().await?;
+    announce(listener.local_addr()?, &config)?;
+
+    let lost = async {
+        match &mut opened.private {
+            Some(private) => private.ended().await,
+            None => std::future::pending().await,
+        }
+    };
+    let served = tokio::select! {
+        served = run(listener, database.clone(), &config.server, stop) => served,
+        ended = lost => Err(match ended {
+            Ok(()) => "the private PostgreSQL was shut down by somebody else".into(),
+            Err(ended) => format!("the private PostgreSQL is gone: {ended}").into(),
+        }),
+    };
+    opened.close().await;
+    served
+}
+
+/// Serves `database` on `listener` until `stop` is done; then health says
+/// NOT_SERVING, no call is taken any more, and the ones in flight are given
+/// the time of [`ServerConfig::drain`].
+pub async fn run(
+    listener: TcpListener,
+    database: Database,
+    config: &ServerConfig,
+    stop: impl Future<Output = ()>,
+) -> Result<(), Cause> {
+    let (reporter, health) = tonic_health::server::health_reporter();
+    // tonic-health calls the whole server SERVING until told otherwise.
+    report(&reporter, ServingStatus::NotServing).await;
+
+    let gate = Gate::new(database.clone(), config.policy.clone());
+    let clients = ClientServiceServer::new(Clients::new(gate.clone()))
+        .max_decoding_message_size(MESSAGE_MOST);
+    let directory =
+        DirectoryServiceServer::new(Directory::new(gate)).max_decoding_message_size(MESSAGE_MOST);
+    let (reflection, reflection_alpha) = if config.reflection {
+        (
+            Some(reflection()?.build_v1()?),
+            Some(reflection()?.build_v1alpha()?),
+        )
+    } else {
+        (None, None)
+    };
+    let router = Server::builder()
+        .layer(
+            ServiceBuilder::new()
+                .layer(CallLayer)
+                .map_response(|answer: http::Response<_>| answer.map(Body::new))
+                .layer(catch_panic()),
+        )
+        .add_service(health)
+        .add_service(InterceptedService::new(clients, interceptor::identify))
+        .add_service(InterceptedService::new(directory, interceptor::identify))
+        .add_optional_service(reflection)
+        .add_optional_service(reflection_alpha);
+
+    let (draining, mut drain) = watch::channel(false);
+    let stopping = async move {
+        // The sender outlives the server; an error would mean the same.
+        let _ = drain.wait_for(|draining| *draining).await;
+    };
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    let serving = router.serve_with_incoming_shutdown(incoming, stopping);
+    tokio::pin!(serving);
+
+    let upkeep = upkeep(&database, &reporter);
+    tokio::select! {
+        ended = &mut serving => return ended.map_err(Into::into),
+        () = upkeep => {}
+        () = stop => {}
+    }
+    tracing::info!(
+        seconds = config.drain.as_secs(),
+        "stopping: calls in flight may finish"
+    );
+    report(&reporter, ServingStatus::NotServing).await;
+    draining.send_replace(true);
+    // A connection that stays open without a call would hold tonic for ever.
+    let in_time = timeout(config.drain, async {
+        let served = serving.await;
+        database.close().await;
+        served
+    });
+    match in_time.await {
+        Ok(served) => served.map_err(Into::into),
+        Err(_) => {
+            tracing::warn!("connections or calls were still open after the time to drain");
+            Ok(())
+        }
+    }
+}
+
+fn reflection() -> Result<tonic_reflection::server::Builder<'static>, Cause> {
+    Ok(tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
+        // So that a shell can print what stands in an error's details.
+        .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET))
+}
+
+/// Keeps the health status true to what the database answers, and forgets
+/// what need not be kept.
+async fn upkeep(database: &Database, reporter: &HealthReporter) {
+    let mut heartbeat = interval(HEARTBEAT);
+    heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut housekeeping = interval(HOUSEKEEPING);
+    loop {
+        tokio::select! {
+            _ = heartbeat.tick() => {
+                let status = match database.ping().await {
+                    Ok(()) => ServingStatus::Serving,
+                    Err(error) => {
+                        tracing::warn!(reason = %error, "the database does not answer");
+                        ServingStatus::NotServing
+                    }
+                };
+                report(reporter, status).await;
+            }
+            _ = housekeeping.tick() => {
+                if let Err(error) = database.forget_old_requests().await {
+                    tracing::warn!(reason = %error, "old request ids could not be forgotten");
+                }
+            }
+        }
+    }
+}
+
+async fn report(reporter: &HealthReporter, status: ServingStatus) {
+    for service in ["", CLIENTS, DIRECTORY] {
+        reporter.set_service_status(service, status).await;
+    }
+}
+
+/// The PostgreSQL to work on.
+pub struct Opened {
+    /// How to connect.
+    pub settings: tokio_postgres::Config,
+    private: Option<PrivatePostgres>,
+}
+
+impl Opened {
+    /// The one that is given, or a private one that is started and belongs to
+    /// this process alone.
+    pub async fn start(config: &DatabaseConfig) -> Result<Self, Cause> {
+        match &config.place {
+            Place::Given(settings) => Ok(Self {
+                settings: (**settings).clone(),
+                private: None,
+            }),
+            Place::Private(folder) => {
+                let options = postgres::Options {
+                    data_dir: folder.clone(),
+                    settings: Vec::new(),
+                };
+                let private = PrivatePostgres::start(options).await?;
+                Ok(Self {
+                    settings: private.config(),
+                    private: Some(private),
+                })
+            }
+        }
+    }
+
+    /// As [`start`](Self::start), but joins a private one that a service is
+    /// running already: for commands beside a service.
+    pub async fn join(config: &DatabaseConfig) -> Result<Self, Cause> {
+        if let Place::Private(folder) = &config.place
+            && let Some(settings) = postgres::running(folder).await?
+        {
+            return Ok(Self {
+                settings,
+                private: None,
+            });
+        }
+        Self::start(config).await
+    }
+
+    /// Shuts a private one down.
+    pub async fn close(self) {
+        if let Some(private) = self.private
+            && let Err(error) = private.stop().await
+        {
+            tracing::warn!(%error, "the private PostgreSQL did not stop as it should");
+        }
+    }
+}
+
+/// The start message: where, on what, and a command to try.
+fn announce(address: SocketAddr, config: &Config) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    match &config.database.place {
+        Place::Given(_) => writeln!(out, "nvito-clients serves on {address}")?,
+        Place::Private(folder) => {
+            writeln!(
+                out,
+                "nvito-clients serves on {address} (private PostgreSQL in {})",
+                folder.display()
+            )?;
+            if config.database.demo && config.server.reflection {
+                let (user, organization) = (seed::DEMO_USER, seed::ORGANIZATION_A);
+                writeln!(
+                    out,
+                    "Try:\n  {}\n  {}",
+                    grpcurl(address, user, organization),
+                    buf(address, user, organization)
+                )?;
+            }
+        }
+    }
+    out.flush()
+}
+
+fn grpcurl(
+    address: SocketAddr,
+    user: crate::domain::ids::UserId,
+    organization: crate::domain::ids::OrganizationId,
+) -> String {
+    format!(
+        "grpcurl -plaintext -H 'x-user-id: {user}' -H 'x-organization-id: {organization}' \
+         -H 'x-role: PLATFORM_ADMIN' -d '{{\"search\":\"lopez\"}}' {address} {CLIENTS}/ListClients"
+    )
+}
+
+fn buf(
+    address: SocketAddr,
+    user: crate::domain::ids::UserId,
+    organization: crate::domain::ids::OrganizationId,
+) -> String {
+    format!(
+        "npx @bufbuild/buf curl --protocol grpc --http2-prior-knowledge -H 'x-user-id: {user}' \
+         -H 'x-organization-id: {organization}' -H 'x-role: PLATFORM_ADMIN' \
+         -d '{{\"search\":\"lopez\"}}' http://{address}/{CLIENTS}/ListClients"
+    )
+}

@@ -1,0 +1,5 @@
+//! The service as its callers see it: the real server on a real socket, on a
+//! real PostgreSQL.
+
+mod matrix;
+mod support;

@@ -1,0 +1,374 @@
+//! Who may call what: every role × every method × own, foreign and no
+//! organization. The methods come from the compiled descriptors, so that a new
+//! one without an entry here fails.
+
+use std::collections::BTreeSet;
+
+use nvito_clients::domain::principal::{Policy, Role};
+use nvito_clients::grpc::proto::{
+    ClientPatch, CreateClientRequest, DeleteClientRequest, FILE_DESCRIPTOR_SET, GetClientRequest,
+    ListClientsRequest, ListMembersRequest, ListOrganizationsRequest, RemoveEventRequest,
+    RemoveMemberRequest, UpdateClientRequest, UpsertEventRequest, UpsertMemberRequest,
+    UpsertOrganizationRequest, User,
+};
+use prost::Message;
+use prost_types::FileDescriptorSet;
+use tonic::Code;
+use uuid::Uuid;
+
+use crate::support::{Actor, App, Failure, client, nobody};
+
+/// What a method asks of its caller.
+#[derive(Clone, Copy, PartialEq)]
+enum Needs {
+    AdminPanel,
+    SuperAdmin,
+}
+
+/// One method: its permission, and whether a request can name an organization.
+struct Entry {
+    method: &'static str,
+    needs: Needs,
+    names_organization: bool,
+}
+
+const fn entry(method: &'static str, needs: Needs, names_organization: bool) -> Entry {
+    Entry {
+        method,
+        needs,
+        names_organization,
+    }
+}
+
+const ENTRIES: [Entry; 12] = [
+    entry("ClientService/CreateClient", Needs::AdminPanel, true),
+    entry("ClientService/GetClient", Needs::AdminPanel, false),
+    entry("ClientService/ListClients", Needs::AdminPanel, true),
+    entry("ClientService/UpdateClient", Needs::AdminPanel, false),
+    entry("ClientService/DeleteClient", Needs::SuperAdmin, false),
+    entry(
+        "DirectoryService/UpsertOrganization",
+        Needs::SuperAdmin,
+        false,
+    ),
+    entry("DirectoryService/UpsertMember", Needs::SuperAdmin, false),
+    entry("DirectoryService/RemoveMember", Needs::SuperAdmin, false),
+    entry("DirectoryService/UpsertEvent", Needs::SuperAdmin, false),
+    entry("DirectoryService/RemoveEvent", Needs::SuperAdmin, false),
+    entry(
+        "DirectoryService/ListOrganizations",
+        Needs::SuperAdmin,
+        false,
+    ),
+    entry("DirectoryService/ListMembers", Needs::AdminPanel, true),
+];
+
+/// Rows of one organization, made anew for each call, because some calls
+/// remove them.
+struct Rows {
+    organization: String,
+    client: String,
+    member: String,
+    event: String,
+}
+
+impl Rows {
+    async fn of(app: &App, organization: &str) -> Self {
+        let root = app.super_admin();
+        let new = CreateClientRequest {
+            organization_id: organization.to_owned(),
+            ..client("Cliente de la matriz")
+        };
+        let made = root.create(new).await.expect("created");
+        let (member, event) = (nobody(), nobody());
+        root.directory()
+            .upsert_member(upsert_member(organization, &member))
+            .await
+            .expect("known");
+        root.directory()
+            .upsert_event(upsert_event(organization, &event))
+            .await
+            .expect("known");
+        Self {
+            organization: organization.to_owned(),
+            client: made.id,
+            member,
+            event,
+        }
+    }
+}
+
+fn upsert_member(organization: &str, user: &str) -> UpsertMemberRequest {
+    let user = User {
+        id: user.to_owned(),
+        first_name: "Ana".to_owned(),
+        last_name: String::new(),
+        email: String::new(),
+    };
+    UpsertMemberRequest {
+        organization_id: organization.to_owned(),
+        user: Some(user),
+        active: None,
+    }
+}
+
+fn upsert_event(organization: &str, event: &str) -> UpsertEventRequest {
+    UpsertEventRequest {
+        id: event.to_owned(),
+        organization_id: organization.to_owned(),
+        name: "Boda".to_owned(),
+        starts_at: None,
+    }
+}
+
+/// Calls a method with a valid request about `rows`; `named` is the
+/// organization in the request, where it can hold one.
+async fn call(actor: &Actor, method: &str, rows: &Rows, named: &str) -> Result<(), Failure> {
+    let (mut clients, mut directory) = (actor.clients(), actor.directory());
+    let organization_id = named.to_owned();
+    let id = rows.client.clone();
+    match method {
+        "ClientService/CreateClient" => {
+            let request = CreateClientRequest {
+                organization_id,
+                ..client("Nueva")
+            };
+            clients.create_client(request).await.map(drop)
+        }
+        "ClientService/GetClient" => clients
+            .get_client(GetClientRequest {
+                id,
+                show_deleted: false,
+            })
+            .await
+            .map(drop),
+        "ClientService/ListClients" => {
+            let request = ListClientsRequest {
+                organization_id,
+                ..ListClientsRequest::default()
+            };
+            clients.list_clients(request).await.map(drop)
+        }
+        "ClientService/UpdateClient" => {
+            let patch = ClientPatch {
+                notes: Some("visto".into()),
+                ..ClientPatch::default()
+            };
+            let request = UpdateClientRequest {
+                id,
+                client: Some(patch),
+                ..UpdateClientRequest::default()
+            };
+            clients.update_client(request).await.map(drop)
+        }
+        "ClientService/DeleteClient" => {
+            let request = DeleteClientRequest {
+                id,
+                ..DeleteClientRequest::default()
+            };
+            clients.delete_client(request).await.map(drop)
+        }
+        "DirectoryService/UpsertOrganization" => {
+            let id = rows.organization.clone();
+            let request = UpsertOrganizationRequest {
+                id,
+                name: "Renombrada".to_owned(),
+            };
+            directory.upsert_organization(request).await.map(drop)
+        }
+        "DirectoryService/UpsertMember" => {
+            let request = upsert_member(&rows.organization, &rows.member);
+            directory.upsert_member(request).await.map(drop)
+        }
+        "DirectoryService/RemoveMember" => {
+            let request = RemoveMemberRequest {
+                organization_id: rows.organization.clone(),
+                user_id: rows.member.clone(),
+            };
+            directory.remove_member(request).await.map(drop)
+        }
+        "DirectoryService/UpsertEvent" => {
+            let request = upsert_event(&rows.organization, &rows.event);
+            directory.upsert_event(request).await.map(drop)
+        }
+        "DirectoryService/RemoveEvent" => directory
+            .remove_event(RemoveEventRequest {
+                id: rows.event.clone(),
+            })
+            .await
+            .map(drop),
+        "DirectoryService/ListOrganizations" => {
+            let request = ListOrganizationsRequest::default();
+            directory.list_organizations(request).await.map(drop)
+        }
+        "DirectoryService/ListMembers" => {
+            let request = ListMembersRequest {
+                organization_id,
+                ..ListMembersRequest::default()
+            };
+            directory.list_members(request).await.map(drop)
+        }
+        other => panic!("{other} has no request here"),
+    }
+    .map_err(Failure::from)
+}
+
+#[test]
+fn every_method_has_an_entry() {
+    let compiled = FileDescriptorSet::decode(FILE_DESCRIPTOR_SET).expect("descriptors");
+    let methods: BTreeSet<String> = compiled
+        .file
+        .iter()
+        .filter(|file| file.package() == "nvito.clients.v1")
+        .flat_map(|file| &file.service)
+        .flat_map(|service| {
+            service
+                .method
+                .iter()
+                .map(|method| format!("{}/{}", service.name(), method.name()))
+        })
+        .collect();
+    let entries: BTreeSet<String> = ENTRIES
+        .iter()
+        .map(|entry| entry.method.to_owned())
+        .collect();
+    assert_eq!(methods, entries);
+}
+
+#[tokio::test]
+async fn every_role_and_method_and_organization() {
+    for policy in [Policy::default(), Policy::new(Role::ALL.to_vec())] {
+        let app = App::with(policy.clone()).await;
+        let (own, other) = (app.org("Propia").await, app.org("Ajena").await);
+        let panel = policy.roles(nvito_clients::domain::principal::Permission::AdminPanel);
+        for entry in &ENTRIES {
+            let method = entry.method;
+            for role in Role::ALL {
+                let is_super = role == Role::SuperAdmin;
+                let may = match entry.needs {
+                    Needs::AdminPanel => panel.contains(&role),
+                    Needs::SuperAdmin => is_super,
+                };
+                let actor = own.actor(role);
+
+                // In its own organization: the right caller gets through, the
+                // others do not, which shows that the refusals are about them.
+                let mine = Rows::of(&app, &own.id).await;
+                let answer = call(&actor, method, &mine, &own.id).await;
+                if may {
+                    answer.unwrap_or_else(|failure| panic!("{role} {method}: {failure:?}"));
+                } else {
+                    let refused = answer.expect_err(&format!("{role} may not {method}"));
+                    refused.is(Code::PermissionDenied, "ROLE_REQUIRED");
+                    continue;
+                }
+
+                // A row of another organization, as if it were not there.
+                let theirs = Rows::of(&app, &other.id).await;
+                let by_id = method.starts_with("ClientService") && !entry.names_organization;
+                if by_id && !is_super {
+                    let foreign = call(&actor, method, &theirs, "").await;
+                    foreign
+                        .expect_err(method)
+                        .is(Code::NotFound, "CLIENT_NOT_FOUND");
+                }
+
+                // Another organization named, one that exists and one that does not.
+                if entry.names_organization {
+                    for named in [other.id.clone(), nobody()] {
+                        let answer = call(&actor, method, &theirs, &named).await;
+                        if is_super {
+                            let fine = answer.is_ok() || named != other.id;
+                            assert!(fine, "{role} {method}: {answer:?}");
+                        } else {
+                            let refused = answer.expect_err(method);
+                            refused.is(Code::PermissionDenied, "ORGANIZATION_NOT_ALLOWED");
+                        }
+                    }
+                    // None named: one's own.
+                    let answer = call(&actor, method, &mine, "").await;
+                    let must_name = is_super && method != "ClientService/ListClients";
+                    if must_name {
+                        let refused = answer.expect_err(method);
+                        refused.violates(&[("organization_id", "REQUIRED")]);
+                    } else {
+                        answer.unwrap_or_else(|failure| panic!("{role} {method}: {failure:?}"));
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn nobody_gets_in_without_an_identity() {
+    let app = App::start().await;
+    let own = app.org("Propia").await;
+    let rows = Rows::of(&app, &own.id).await;
+    let before = app.count("SELECT sum(version)::bigint FROM clients").await;
+    let user = Uuid::now_v7().to_string();
+    let id = own.id.as_str();
+    // Metadata, and the reason of the refusal.
+    let strangers: [(&[(&'static str, &str)], &str); 9] = [
+        (&[], "IDENTITY_MISSING"),
+        (
+            &[("x-user-id", &user), ("x-organization-id", id)],
+            "IDENTITY_MISSING",
+        ),
+        (&[("x-role", "SUPER_ADMIN")], "IDENTITY_MISSING"),
+        (
+            &[("x-user-id", &user), ("x-role", "ORG_OWNER")],
+            "IDENTITY_MISSING",
+        ),
+        (
+            &[("x-user-id", "root"), ("x-role", "SUPER_ADMIN")],
+            "IDENTITY_INVALID",
+        ),
+        (
+            &[("x-user-id", &user), ("x-role", "ROOT")],
+            "IDENTITY_INVALID",
+        ),
+        (
+            &[
+                ("x-user-id", &user),
+                ("x-role", "ORG_OWNER"),
+                ("x-role", "SUPER_ADMIN"),
+            ],
+            "IDENTITY_INVALID",
+        ),
+        (
+            &[
+                ("x-user-id", &user),
+                ("x-user-id", &user),
+                ("x-role", "SUPER_ADMIN"),
+            ],
+            "IDENTITY_INVALID",
+        ),
+        (
+            &[
+                ("x-user-id", &user),
+                ("x-organization-id", "1"),
+                ("x-role", "SUPER_ADMIN"),
+            ],
+            "IDENTITY_INVALID",
+        ),
+    ];
+    for (metadata, reason) in strangers {
+        let stranger = metadata
+            .iter()
+            .fold(app.anonymous(), |actor, (key, value)| {
+                actor.saying(key, value)
+            });
+        for entry in &ENTRIES {
+            let refused = call(&stranger, entry.method, &rows, id).await;
+            refused
+                .expect_err(entry.method)
+                .is(Code::Unauthenticated, reason);
+        }
+    }
+    assert_eq!(
+        app.count("SELECT sum(version)::bigint FROM clients").await,
+        before
+    );
+    assert_eq!(app.count("SELECT count(*) FROM clients").await, 1);
+}

@@ -1,0 +1,184 @@
+//! A server on a database of its own.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use nvito_clients::config::ServerConfig;
+use nvito_clients::domain::principal::{Policy, Role};
+use nvito_clients::grpc::proto::{UpsertMemberRequest, UpsertOrganizationRequest, User};
+use nvito_clients::repository::Database;
+use nvito_clients::server;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio_postgres::Client;
+use tonic::transport::{Channel, Endpoint};
+use uuid::Uuid;
+
+use super::actor::Actor;
+use super::cluster::Cluster;
+
+/// A running service.
+pub(crate) struct App {
+    pub(crate) address: SocketAddr,
+    pub(crate) database: String,
+    channel: Channel,
+    stop: Option<oneshot::Sender<()>>,
+    server: Option<JoinHandle<()>>,
+}
+
+impl App {
+    /// The service as it comes, on an empty database.
+    pub(crate) async fn start() -> Self {
+        Self::with(Policy::default()).await
+    }
+
+    /// The service with another policy.
+    pub(crate) async fn with(policy: Policy) -> Self {
+        let database = Cluster::get().database().await;
+        Self::on(database, policy).await
+    }
+
+    /// The service on a database that exists.
+    pub(crate) async fn on(database: String, policy: Policy) -> Self {
+        let pool = Database::new(Cluster::get().service(&database), 8);
+        let config = ServerConfig {
+            listen: ([127, 0, 0, 1], 0).into(),
+            policy,
+            reflection: true,
+            drain: Duration::from_secs(5),
+        };
+        let listener = TcpListener::bind(config.listen).await.expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let (stop, stopped) = oneshot::channel::<()>();
+        let server = tokio::spawn(async move {
+            let stopped = async {
+                let _ = stopped.await;
+            };
+            server::run(listener, pool, &config, stopped)
+                .await
+                .expect("it serves");
+        });
+        let channel = Endpoint::from_shared(format!("http://{address}"))
+            .expect("an address")
+            .connect()
+            .await
+            .expect("it accepts");
+        Self {
+            address,
+            database,
+            channel,
+            stop: Some(stop),
+            server: Some(server),
+        }
+    }
+
+    /// Stops the service and waits for its end.
+    pub(crate) async fn stop(&mut self) {
+        if let (Some(stop), Some(server)) = (self.stop.take(), self.server.take()) {
+            let _ = stop.send(());
+            server.await.expect("it ends well");
+        }
+    }
+
+    /// A connection to the service that says nothing about who calls.
+    pub(crate) fn channel(&self) -> Channel {
+        self.channel.clone()
+    }
+
+    /// A connection to the database that no wall stops.
+    pub(crate) async fn superuser(&self) -> Client {
+        Cluster::get().superuser(&self.database).await
+    }
+
+    /// One number of one row, past every wall.
+    pub(crate) async fn count(&self, sql: &str) -> i64 {
+        self.superuser()
+            .await
+            .query_one(sql, &[])
+            .await
+            .expect("a query")
+            .get(0)
+    }
+
+    /// Nobody in particular.
+    pub(crate) fn anonymous(&self) -> Actor {
+        Actor::new(self.channel(), Vec::new())
+    }
+
+    /// A Super Admin, of no organization.
+    pub(crate) fn super_admin(&self) -> Actor {
+        self.actor(Role::SuperAdmin, None)
+    }
+
+    /// Somebody with a role in an organization or in none.
+    pub(crate) fn actor(&self, role: Role, organization: Option<&str>) -> Actor {
+        let mut identity = vec![
+            ("x-user-id", Uuid::now_v7().to_string()),
+            ("x-role", role.as_str().to_owned()),
+        ];
+        identity.extend(organization.map(|id| ("x-organization-id", id.to_owned())));
+        Actor::new(self.channel(), identity)
+    }
+
+    /// A new organization.
+    pub(crate) async fn org(&self, name: &str) -> Org<'_> {
+        let id = Uuid::now_v7().to_string();
+        let request = UpsertOrganizationRequest {
+            id: id.clone(),
+            name: name.to_owned(),
+        };
+        self.super_admin()
+            .directory()
+            .upsert_organization(request)
+            .await
+            .expect("upserted");
+        Org { app: self, id }
+    }
+}
+
+/// An organization and its people.
+pub(crate) struct Org<'a> {
+    app: &'a App,
+    pub(crate) id: String,
+}
+
+impl Org<'_> {
+    /// One of its people.
+    pub(crate) fn actor(&self, role: Role) -> Actor {
+        self.app.actor(role, Some(&self.id))
+    }
+
+    /// Its Platform Admin, who may work with clients.
+    pub(crate) fn platform_admin(&self) -> Actor {
+        self.actor(Role::PlatformAdmin)
+    }
+
+    /// A new member's id.
+    pub(crate) async fn member(&self, first_name: &str) -> String {
+        let id = Uuid::now_v7().to_string();
+        self.upsert_member(&id, first_name, true).await;
+        id
+    }
+
+    /// A member as it shall be.
+    pub(crate) async fn upsert_member(&self, id: &str, first_name: &str, active: bool) {
+        let user = User {
+            id: id.to_owned(),
+            first_name: first_name.to_owned(),
+            last_name: "García".to_owned(),
+            email: String::new(),
+        };
+        let request = UpsertMemberRequest {
+            organization_id: self.id.clone(),
+            user: Some(user),
+            active: Some(active),
+        };
+        self.app
+            .super_admin()
+            .directory()
+            .upsert_member(request)
+            .await
+            .expect("upserted");
+    }
+}
