@@ -3,7 +3,7 @@
 use diesel_async::{AsyncMigrationHarness, AsyncPgConnection, SimpleAsyncConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
-use super::pool::connect;
+use super::connect::connect;
 use crate::error::Cause;
 
 /// `migrations/`, as it was when this binary was built.

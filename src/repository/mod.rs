@@ -7,6 +7,7 @@
 
 pub mod bulk;
 mod clients;
+mod connect;
 mod directory;
 pub mod error;
 mod idempotency;

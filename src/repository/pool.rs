@@ -3,15 +3,14 @@
 use std::time::Duration;
 
 use deadpool::Runtime;
-use diesel::{ConnectionError, ConnectionResult};
 use diesel_async::pooled_connection::deadpool::{Object, Pool};
 use diesel_async::pooled_connection::{
     AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod,
 };
-use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
-use tokio_postgres::NoTls;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use tokio_util::task::TaskTracker;
 
+use super::connect::connect;
 use super::transaction::Transaction;
 use super::{Scope, error};
 use crate::error::Result;
@@ -22,13 +21,6 @@ const WAIT: Duration = Duration::from_millis(250);
 const CREATE: Duration = Duration::from_secs(2);
 /// How long handing out a used one may take.
 const RECYCLE: Duration = Duration::from_secs(1);
-
-/// Set once per connection. The timeouts bound what a lost caller or a stuck
-/// neighbour can hold.
-const SESSION: &str = "SET application_name = 'nvito-clients'; \
-    SET statement_timeout = '10s'; \
-    SET lock_timeout = '2s'; \
-    SET idle_in_transaction_session_timeout = '15s'";
 
 /// A pool of connections and the writes under way on them.
 #[derive(Clone)]
@@ -92,34 +84,4 @@ impl Database {
         self.writes.wait().await;
         self.pool.close();
     }
-}
-
-/// Opens one connection with the session settings of the service.
-pub(super) async fn connect(
-    settings: &tokio_postgres::Config,
-) -> ConnectionResult<AsyncPgConnection> {
-    let bad = |source: tokio_postgres::Error| ConnectionError::BadConnection(chain(&source));
-    let (client, connection) = settings.connect(NoTls).await.map_err(bad)?;
-    let mut connection =
-        AsyncPgConnection::try_from_client_and_connection(client, connection).await?;
-    connection
-        .batch_execute(SESSION)
-        .await
-        .map_err(ConnectionError::CouldntSetupConfiguration)?;
-    // Error texts are read where the driver drops the SQLSTATE. Where the role
-    // may not choose their language, the administrator has to (README).
-    let _ = connection.batch_execute("SET lc_messages = 'C'").await;
-    Ok(connection)
-}
-
-/// An error and all that lies behind it, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        source = inner.source();
-    }
-    text
 }

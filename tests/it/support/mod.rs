@@ -7,8 +7,8 @@ mod cluster;
 mod failure;
 
 pub(crate) use actor::{Actor, client};
-pub(crate) use app::{App, Org};
-pub(crate) use cluster::Cluster;
+pub(crate) use app::App;
+pub(crate) use cluster::{Cluster, connect};
 pub(crate) use failure::Failure;
 
 use uuid::Uuid;

@@ -1,0 +1,62 @@
+//! One connection, with the session settings of the service.
+
+use std::sync::LazyLock;
+
+use diesel::{ConnectionError, ConnectionResult};
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
+use tokio_postgres::config::SslMode;
+use tokio_postgres::{Config, NoTls};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+/// Set once per connection. The timeouts bound what a lost caller or a stuck
+/// neighbour can hold.
+const SESSION: &str = "SET application_name = 'nvito-clients'; \
+    SET statement_timeout = '10s'; \
+    SET lock_timeout = '2s'; \
+    SET idle_in_transaction_session_timeout = '15s'";
+
+/// TLS with the certificates that the system trusts (or SSL_CERT_FILE).
+static TLS: LazyLock<Option<MakeRustlsConnect>> = LazyLock::new(|| {
+    MakeRustlsConnect::with_native_certs()
+        .ok()
+        .map(|(tls, _)| tls)
+});
+
+/// Opens one connection.
+///
+/// `sslmode=require` means TLS to a server whose certificate is verified;
+/// anything less is no protection, so it goes without.
+pub(super) async fn connect(settings: &Config) -> ConnectionResult<AsyncPgConnection> {
+    let mut connection = if settings.get_ssl_mode() == SslMode::Require {
+        let tls = TLS.clone().ok_or_else(|| {
+            ConnectionError::BadConnection("the system trusts no certificates".to_owned())
+        })?;
+        let (client, connection) = settings.connect(tls).await.map_err(|cause| bad(&cause))?;
+        AsyncPgConnection::try_from_client_and_connection(client, connection).await?
+    } else {
+        let (client, connection) = settings.connect(NoTls).await.map_err(|cause| bad(&cause))?;
+        AsyncPgConnection::try_from_client_and_connection(client, connection).await?
+    };
+    connection
+        .batch_execute(SESSION)
+        .await
+        .map_err(ConnectionError::CouldntSetupConfiguration)?;
+    // Error texts are read where the driver drops the SQLSTATE. Where the role
+    // may not choose their language, the administrator has to (README).
+    let _ = connection.batch_execute("SET lc_messages = 'C'").await;
+    Ok(connection)
+}
+
+fn bad(cause: &tokio_postgres::Error) -> ConnectionError {
+    ConnectionError::BadConnection(chain(cause))
+}
+
+/// An error and all that lies behind it, in one line: the driver's own says
+/// little more than that there was one.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let sources = std::iter::successors(Some(error), |error| error.source());
+    sources
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
+}
