@@ -38,7 +38,7 @@ async fn run(config: Config) -> Result<(), Cause> {
                     _ = interrupt.recv() => {}
                 }
             };
-            server::serve(config, stop).await
+            server::serve(config, Box::pin(stop)).await
         }
         Command::Migrate => commands::migrate(&config.database).await,
         Command::Seed(arguments) => commands::seed(&config.database, arguments).await,

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::io::Write as _;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -34,8 +35,12 @@ const HEARTBEAT: Duration = Duration::from_secs(5);
 /// How often old answers to request ids are forgotten.
 const HOUSEKEEPING: Duration = Duration::from_secs(60 * 60);
 
+/// Done when the service is to stop. Boxed, so that the server is compiled once
+/// and not again in every program that runs it.
+pub type Stop = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// Serves until `stop` is done, then drains.
-pub async fn serve(config: Config, stop: impl Future<Output = ()>) -> Result<(), Cause> {
+pub async fn serve(config: Config, stop: Stop) -> Result<(), Cause> {
     // The address first: a second service on it should fail before it starts
     // a PostgreSQL.
     let listener = TcpListener::bind(config.server.listen)
@@ -74,7 +79,7 @@ pub async fn run(
     listener: TcpListener,
     database: Database,
     config: &ServerConfig,
-    stop: impl Future<Output = ()>,
+    stop: Stop,
 ) -> Result<(), Cause> {
     let (reporter, health) = tonic_health::server::health_reporter();
     // tonic-health calls the whole server SERVING until told otherwise.

@@ -3,6 +3,7 @@
 
 mod layering;
 mod matrix;
+mod plans;
 mod schema;
 mod support;
 mod tenants;

@@ -55,7 +55,7 @@ impl App {
             let stopped = async {
                 let _ = stopped.await;
             };
-            server::run(listener, pool, &config, stopped)
+            server::run(listener, pool, &config, Box::pin(stopped))
                 .await
                 .expect("it serves");
         });

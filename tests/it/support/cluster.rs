@@ -1,6 +1,7 @@
 //! One private PostgreSQL a run, made by the service's own supervisor.
 
-use std::fs::{self, Permissions};
+use std::fs::{self, File, Permissions};
+use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -113,10 +114,22 @@ impl Cluster {
         connect(&config).await
     }
 
-    /// What PostgreSQL has written to its log so far.
-    pub(crate) fn log(&self) -> String {
-        let bytes = fs::read(self.folder.join("postgres.log")).expect("a log");
+    /// How long PostgreSQL's log is by now.
+    pub(crate) fn log_length(&self) -> u64 {
+        fs::metadata(self.log_file()).expect("a log").len()
+    }
+
+    /// What PostgreSQL has written to its log after so many bytes.
+    pub(crate) fn log_after(&self, length: u64) -> String {
+        let mut log = File::open(self.log_file()).expect("a log");
+        log.seek(SeekFrom::Start(length)).expect("written already");
+        let mut bytes = Vec::new();
+        log.read_to_end(&mut bytes).expect("a log");
         String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    fn log_file(&self) -> PathBuf {
+        self.folder.join("postgres.log")
     }
 }
 

@@ -1,0 +1,232 @@
+//! At a hundred thousand clients in fifty organizations no call reads them all:
+//! PostgreSQL itself writes down the plan of every statement that the calls
+//! below make, those within functions included.
+
+use nvito_clients::domain::principal::{Policy, Role};
+use nvito_clients::grpc::proto::{
+    ClientPatch, ClientStatus, ClientType, CreateClientRequest, ListClientsRequest,
+    ListMembersRequest, RemoveMemberRequest,
+};
+use nvito_clients::repository::Database;
+use nvito_clients::seed;
+
+use crate::support::{Actor, App, Cluster, client};
+
+const ORDERS: [&str; 6] = [
+    "",
+    "created_at",
+    "name",
+    "name desc",
+    "updated_at",
+    "updated_at desc",
+];
+
+/// Whose lists.
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Sight {
+    Tenant,
+    Platform,
+}
+
+/// The filters of lists, alone and combined.
+fn filters(assignee: &str, sight: Sight) -> Vec<ListClientsRequest> {
+    let all = ListClientsRequest::default;
+    let active: i32 = ClientStatus::Active.into();
+    let company: i32 = ClientType::Company.into();
+    let search = |text: &str| ListClientsRequest {
+        search: text.to_owned(),
+        ..all()
+    };
+    let assigned = || ListClientsRequest {
+        assigned_to_id: assignee.to_owned(),
+        ..all()
+    };
+    let mut filters = vec![
+        all(),
+        ListClientsRequest {
+            status: active,
+            ..all()
+        },
+        ListClientsRequest {
+            r#type: company,
+            ..all()
+        },
+        ListClientsRequest {
+            status: active,
+            r#type: company,
+            ..all()
+        },
+        assigned(),
+        ListClientsRequest {
+            status: active,
+            ..assigned()
+        },
+        ListClientsRequest {
+            r#type: company,
+            ..assigned()
+        },
+        search("garcía"),
+        search("example.com"),
+        search("55 1234"),
+        ListClientsRequest {
+            status: active,
+            ..search("lopez")
+        },
+        ListClientsRequest {
+            r#type: company,
+            ..search("lopez")
+        },
+        ListClientsRequest {
+            search: "lopez".to_owned(),
+            ..assigned()
+        },
+    ];
+    if sight == Sight::Tenant {
+        // Among all organizations "nobody looks after them" is a third of all.
+        filters.push(ListClientsRequest {
+            unassigned: true,
+            ..all()
+        });
+        filters.push(ListClientsRequest {
+            unassigned: true,
+            ..search("lopez")
+        });
+        // Too short for a trigram.
+        filters.push(search("g"));
+    }
+    filters
+}
+
+/// Makes a call and says which of its plans read the table of clients whole.
+async fn scans<T>(call: impl Future<Output = T>) -> (T, Vec<String>) {
+    let before = Cluster::get().log_length();
+    let answer = call.await;
+    let log = Cluster::get().log_after(before);
+    assert!(log.contains("Query Text"), "the plans are written down");
+    let scans = log
+        .lines()
+        .filter(|line| line.contains("Seq Scan on clients"));
+    (answer, scans.map(|line| line.trim().to_owned()).collect())
+}
+
+#[tokio::test]
+async fn no_call_reads_every_client() {
+    let cluster = Cluster::get();
+    let database = cluster.database().await;
+    let pool = Database::new(cluster.service(&database), 2);
+    let loaded = seed::load_bulk(&pool, 50, 100_000).await.expect("loaded");
+    assert_eq!((loaded.organizations, loaded.clients), (50, 100_000));
+    pool.close().await;
+
+    let sql = cluster.superuser(&database).await;
+    for (name, value) in [
+        ("session_preload_libraries", "auto_explain"),
+        ("auto_explain.log_min_duration", "0"),
+        ("auto_explain.log_nested_statements", "on"),
+    ] {
+        let setting = format!("ALTER DATABASE {database} SET {name} = '{value}'");
+        sql.batch_execute(&setting).await.expect("a setting");
+    }
+    let row = sql
+        .query_one(
+            "SELECT organization_id::text, assigned_to_id::text FROM clients
+             WHERE assigned_to_id IS NOT NULL LIMIT 1",
+            &[],
+        )
+        .await
+        .expect("a client");
+    let (organization, assignee): (String, String) = (row.get(0), row.get(1));
+
+    let app = App::on(database.clone(), Policy::default()).await;
+    let tenant = app.actor(Role::PlatformAdmin, Some(&organization));
+    let root = app.super_admin();
+    for (actor, sight) in [(&tenant, Sight::Tenant), (&root, Sight::Platform)] {
+        for filter in filters(&assignee, sight) {
+            for order in ORDERS {
+                // The two orders over all organizations that have no index (README).
+                if sight == Sight::Platform && !order.is_empty() && order != "created_at" {
+                    continue;
+                }
+                lists(
+                    actor,
+                    &ListClientsRequest {
+                        order_by: order.to_owned(),
+                        ..filter.clone()
+                    },
+                )
+                .await;
+            }
+        }
+    }
+    single_rows(&tenant, &root, &organization, &assignee).await;
+
+    // The control: a scan is seen.
+    let watched = cluster.superuser(&database).await;
+    let (_, seen) = scans(watched.query("SELECT FROM clients WHERE notes = 'x'", &[])).await;
+    assert_eq!(seen.len(), 1);
+}
+
+/// The first page, a later one, and the one after a token.
+async fn lists(actor: &Actor, request: &ListClientsRequest) {
+    let (first, seen) = scans(actor.list(request.clone())).await;
+    assert_eq!(seen, Vec::<String>::new(), "{request:?}");
+    let first = first.expect("a page");
+    if first.next_page_token.is_empty() {
+        return;
+    }
+    let later = ListClientsRequest {
+        page: 20,
+        ..request.clone()
+    };
+    let after = ListClientsRequest {
+        page_token: first.next_page_token,
+        ..request.clone()
+    };
+    for request in [later, after] {
+        let (page, seen) = scans(actor.list(request.clone())).await;
+        page.expect("a page");
+        assert_eq!(seen, Vec::<String>::new(), "{request:?}");
+    }
+}
+
+async fn single_rows(tenant: &Actor, root: &Actor, organization: &str, assignee: &str) {
+    let new = CreateClientRequest {
+        email: Some("nueva@example.com".to_owned()),
+        assigned_to_id: Some(assignee.to_owned()),
+        ..client("Nueva")
+    };
+    let none = Vec::<String>::new();
+    let (made, seen) = scans(tenant.create(new.clone())).await;
+    assert_eq!(seen, none, "create");
+    let id = made.expect("created").id;
+    let (taken, seen) = scans(tenant.create(new)).await;
+    assert_eq!(seen, none, "create with a taken e-mail");
+    taken.expect_err("taken");
+    for actor in [tenant, root] {
+        let (found, seen) = scans(actor.get(&id)).await;
+        assert_eq!(seen, none, "get");
+        found.expect("found");
+    }
+    let patch = ClientPatch {
+        email: Some("otra@example.com".into()),
+        ..ClientPatch::default()
+    };
+    let (changed, seen) = scans(tenant.patch(&id, patch)).await;
+    assert_eq!(seen, none, "update");
+    changed.expect("changed");
+    let (deleted, seen) = scans(root.delete(&id)).await;
+    assert_eq!(seen, none, "delete");
+    deleted.expect("deleted");
+
+    let (mut members, mut directory) = (tenant.directory(), root.directory());
+    let (listed, seen) = scans(members.list_members(ListMembersRequest::default())).await;
+    assert_eq!(seen, none, "members");
+    listed.expect("listed");
+    let removal = RemoveMemberRequest {
+        organization_id: organization.to_owned(),
+        user_id: assignee.to_owned(),
+    };
+    let (removed, seen) = scans(directory.remove_member(removal)).await;
+    assert_eq!(seen, none, "a member leaves");
+    removed.expect("removed");
+}
