@@ -33,7 +33,7 @@ use crate::seed;
 /// How often the database is asked whether it still answers.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 /// How often old answers to request ids are forgotten.
-const HOUSEKEEPING: Duration = Duration::from_secs(60 * 60);
+const HOUSEKEEPING: Duration = Duration::from_hours(1);
 
 /// Done when the service is to stop. Boxed, so that the server is compiled once
 /// and not again in every program that runs it.
@@ -92,8 +92,8 @@ pub async fn run(
         DirectoryServiceServer::new(Directory::new(gate)).max_decoding_message_size(MESSAGE_MOST);
     let (reflection, reflection_alpha) = if config.reflection {
         (
-            Some(reflection()?.build_v1()?),
-            Some(reflection()?.build_v1alpha()?),
+            Some(reflection().build_v1()?),
+            Some(reflection().build_v1alpha()?),
         )
     } else {
         (None, None)
@@ -147,12 +147,12 @@ pub async fn run(
     }
 }
 
-fn reflection() -> Result<tonic_reflection::server::Builder<'static>, Cause> {
-    Ok(tonic_reflection::server::Builder::configure()
+fn reflection() -> tonic_reflection::server::Builder<'static> {
+    tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
         // So that a shell can print what stands in an error's details.
         .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
-        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET))
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
 }
 
 /// Keeps the health status true to what the database answers, and forgets

@@ -19,7 +19,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION search_client_ids(text, text) IS
-    'Ids of the clients of the tenant in app.organization_id, none without it, that hold a fragment or, in a phone, its digits.';
+    'Ids of the clients of the tenant in app.organization_id, none without it, that hold a fragment or its digits.';
 
 REVOKE ALL ON FUNCTION search_client_ids(text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION search_client_ids(text, text) TO nvito_clients_tenant;

@@ -251,7 +251,7 @@ mod tests {
         assert_eq!(Page::parse(0, 0), page(1, 10));
         assert_eq!(Page::parse(3, 25), page(3, 25));
         assert_eq!(Page::parse(1, 101), page(1, 100));
-        assert_eq!(Page::parse(-1, i32::MIN).unwrap_err().len(), 2);
+        assert_eq!(Page::parse(-1, i32::MIN).expect_err("negative").len(), 2);
         assert!(
             Page {
                 number: 100,

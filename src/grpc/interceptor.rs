@@ -90,6 +90,8 @@ mod tests {
         principal(&metadata)
     }
 
+    type Pairs<'a> = &'a [(&'static str, &'a str)];
+
     #[test]
     fn identities() {
         let user = (USER_ID, ID);
@@ -98,7 +100,7 @@ mod tests {
         assert!(with(&[user, (ROLE, "SUPER_ADMIN")]).is_ok());
 
         let platform = (ROLE, "PLATFORM_ADMIN");
-        let refused: [(&[(&'static str, &str)], Reason, &str); 13] = [
+        let refused: [(Pairs<'_>, Reason, &str); 13] = [
             (&[], Reason::IdentityMissing, USER_ID),
             (&[organization, platform], Reason::IdentityMissing, USER_ID),
             (&[user, organization], Reason::IdentityMissing, ROLE),

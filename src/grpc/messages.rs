@@ -45,8 +45,8 @@ pub(super) fn headline(reason: Reason) -> Sentence {
             "El page_token no corresponde a esta lista; empieza de nuevo sin él.",
         ),
         Reason::PageTooDeep => say(
-            "Page numbers reach the first 10000 rows only; use page_token to go further.",
-            "Los números de página llegan solo a las primeras 10000 filas; usa page_token para avanzar más.",
+            "Page numbers reach the first 10000 rows only; narrow the search, or use page_token to go further.",
+            "Los números de página llegan solo a las primeras 10000 filas; acota la búsqueda o usa page_token para avanzar más.",
         ),
         Reason::AssigneeNotInOrganization => say(
             "The assignee is not an active member of the client's organization.",

@@ -19,6 +19,10 @@ use crate::error::{Error, Reason, Violation};
 /// `ErrorInfo.domain`.
 pub const DOMAIN: &str = "clients.nvito.mx";
 
+/// Most bytes of the violations of one answer: they share the 4 KiB of the
+/// details (api.md "Errors") with the reason, the request id and a sentence.
+const VIOLATIONS_MOST: usize = 3500;
+
 /// How long a caller should wait before it tries again.
 const RETRY_AFTER_MILLIS: u64 = 200;
 
@@ -36,12 +40,7 @@ pub fn of(error: &Error, context: Option<&Context>) -> Status {
     details.set_localized_message(language.tag(), sentence.in_(language));
     match error {
         Error::Invalid { violations, .. } => {
-            details.set_bad_request(
-                violations
-                    .iter()
-                    .map(|violation| field(violation, language))
-                    .collect::<Vec<_>>(),
-            );
+            details.set_bad_request(fitting(violations, language));
         }
         Error::NotFound { resource, id } => {
             details.set_resource_info(resource.type_name(), id.to_string(), "", "");
@@ -66,6 +65,30 @@ pub fn of(error: &Error, context: Option<&Context>) -> Status {
     // English for whoever programs, LocalizedMessage for whoever reads (AIP-193).
     let message = sentence.in_(Language::English);
     Status::with_error_details_and_metadata(code(reason), message, details, trailers)
+}
+
+/// As many violations as an answer has room for.
+fn fitting(violations: &[Violation], language: Language) -> Vec<FieldViolation> {
+    let mut room = VIOLATIONS_MOST;
+    let all = violations
+        .iter()
+        .map(|violation| field(violation, language));
+    all.take_while(|violation| {
+        let local = violation.localized_message.as_ref();
+        let texts = [
+            violation.field.len(),
+            violation.description.len(),
+            violation.reason.len(),
+            local.map_or(0, |local| local.locale.len() + local.message.len()),
+        ];
+        // Each text has a tag and a length of one or two bytes, and so have
+        // the messages around them.
+        let size = texts.iter().sum::<usize>() + 24;
+        let fits = size <= room;
+        room = room.saturating_sub(size);
+        fits
+    })
+    .collect()
 }
 
 fn field(violation: &Violation, language: Language) -> FieldViolation {

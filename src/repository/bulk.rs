@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use diesel::dsl::exists;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel_async::pooled_connection::deadpool::Object;
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use uuid::Uuid;
 
@@ -94,7 +95,8 @@ impl Database {
     /// Brings the planner's statistics and the visibility map up to date, as
     /// autovacuum would in its own time.
     pub async fn analyze(&self) -> Result<()> {
-        let mut connection = self.connection().await?;
+        // Not to go back to the pool: it keeps the setting.
+        let mut connection = Object::take(self.connection().await?);
         connection
             .batch_execute("SET statement_timeout = 0")
             .await?;
@@ -109,9 +111,6 @@ impl Database {
                 .batch_execute(&format!("VACUUM (ANALYZE) {table}"))
                 .await?;
         }
-        connection
-            .batch_execute("SET statement_timeout = '10s'")
-            .await?;
         Ok(())
     }
 }

@@ -83,7 +83,7 @@ fn classify_message(message: &str) -> Reason {
 impl From<DriverError> for Error {
     fn from(cause: DriverError) -> Self {
         if let DriverError::DatabaseError(kind, information) = &cause
-            && let Some(error) = constraint(kind, information.as_ref())
+            && let Some(error) = constraint(*kind, information.as_ref())
         {
             return error(cause);
         }
@@ -94,7 +94,7 @@ impl From<DriverError> for Error {
 /// What a broken constraint means. Most are checked before the write; this is
 /// for the row that came or went in between.
 fn constraint(
-    kind: &DatabaseErrorKind,
+    kind: DatabaseErrorKind,
     information: &dyn DatabaseErrorInformation,
 ) -> Option<fn(DriverError) -> Error> {
     match (kind, information.constraint_name()?) {

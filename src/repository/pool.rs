@@ -32,6 +32,7 @@ pub struct Database {
 
 impl Database {
     /// A pool of at most `connections`; none is opened yet.
+    #[allow(clippy::missing_panics_doc, reason = "the runtime is given")]
     pub fn new(settings: tokio_postgres::Config, connections: usize) -> Self {
         let mut manager = ManagerConfig::default();
         // Verified would ask the server before every use and cost a third of

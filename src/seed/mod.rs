@@ -19,8 +19,9 @@ pub use demo::{
 use std::fmt;
 
 use chrono::Utc;
+use tokio::task::{JoinError, JoinSet};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::repository::Database;
 
 /// How many rows were loaded.
@@ -65,20 +66,36 @@ pub async fn load_demonstration(database: &Database) -> Result<bool> {
     }
 }
 
-/// Loads [`bulk`] and brings the statistics up to date.
+/// Batches loaded at the same time: one connection keeps one core busy.
+pub const AT_ONCE: usize = 2;
+
+fn finished(batch: Option<Result<Result<()>, JoinError>>) -> Result<()> {
+    batch.unwrap_or(Ok(Ok(()))).map_err(Error::internal)?
+}
+
+/// Loads [`bulk()`] and brings the statistics up to date.
 ///
 /// Fails at the first batch where bulk rows are there already: organizations
 /// have the same ids whatever their number. One that fails later leaves the
 /// batches before it.
 pub async fn load_bulk(database: &Database, organizations: u32, clients: u32) -> Result<Loaded> {
     let mut loaded = Loaded::default();
-    for batch in bulk(organizations, clients) {
-        database.load(&batch).await?;
+    let mut under_way = JoinSet::new();
+    for (number, batch) in bulk(organizations, clients).enumerate() {
         loaded.organizations += batch.organizations.len();
         loaded.members += batch.members.len();
         loaded.clients += batch.clients.len();
         loaded.events += batch.events.len();
-        tracing::debug!(clients = loaded.clients, of = clients, "loaded");
+        // The others refer to the organizations of the first.
+        let alone = number == 0;
+        let database = database.clone();
+        under_way.spawn(async move { database.load(&batch).await });
+        while under_way.len() >= AT_ONCE || (alone && !under_way.is_empty()) {
+            finished(under_way.join_next().await)?;
+        }
+    }
+    while !under_way.is_empty() {
+        finished(under_way.join_next().await)?;
     }
     database.analyze().await?;
     Ok(loaded)

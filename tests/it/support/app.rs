@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use nvito_clients::config::ServerConfig;
 use nvito_clients::domain::principal::{Policy, Role};
-use nvito_clients::grpc::proto::{UpsertMemberRequest, UpsertOrganizationRequest, User};
+use nvito_clients::grpc::proto::{
+    RemoveMemberRequest, UpsertMemberRequest, UpsertOrganizationRequest, User,
+};
 use nvito_clients::repository::Database;
 use nvito_clients::server;
 use tokio::net::TcpListener;
@@ -101,6 +103,27 @@ impl App {
             .get(0)
     }
 
+    /// Statements past every wall.
+    pub(crate) async fn execute(&self, sql: &str) {
+        let superuser = self.superuser().await;
+        superuser.batch_execute(sql).await.expect("statements");
+    }
+
+    /// Every row of every table.
+    pub(crate) async fn contents(&self) -> Vec<(String, Vec<String>)> {
+        const TABLES: &str =
+            "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public' ORDER BY 1";
+        let superuser = self.superuser().await;
+        let mut contents = Vec::new();
+        for table in superuser.query(TABLES, &[]).await.expect("tables") {
+            let table: String = table.get(0);
+            let rows = format!("SELECT t::text FROM {table} AS t ORDER BY 1");
+            let rows = superuser.query(&rows, &[]).await.expect("rows");
+            contents.push((table, rows.iter().map(|row| row.get(0)).collect()));
+        }
+        contents
+    }
+
     /// Nobody in particular.
     pub(crate) fn anonymous(&self) -> Actor {
         Actor::new(self.channel(), Vec::new())
@@ -180,5 +203,19 @@ impl Org<'_> {
             .upsert_member(request)
             .await
             .expect("upserted");
+    }
+
+    /// Takes a member out.
+    pub(crate) async fn remove_member(&self, id: &str) {
+        let request = RemoveMemberRequest {
+            organization_id: self.id.clone(),
+            user_id: id.to_owned(),
+        };
+        self.app
+            .super_admin()
+            .directory()
+            .remove_member(request)
+            .await
+            .expect("removed");
     }
 }

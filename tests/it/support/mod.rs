@@ -7,13 +7,38 @@ mod cluster;
 mod failure;
 
 pub(crate) use actor::{Actor, client};
-pub(crate) use app::App;
+pub(crate) use app::{App, Org};
 pub(crate) use cluster::{Cluster, connect};
 pub(crate) use failure::Failure;
 
+use tokio::task::JoinSet;
 use uuid::Uuid;
 
 /// A UUID nobody has.
 pub(crate) fn nobody() -> String {
     Uuid::now_v7().to_string()
+}
+
+/// What calls answer that are made all at once, in no order.
+pub(crate) async fn at_once<C>(calls: impl IntoIterator<Item = C>) -> Vec<C::Output>
+where
+    C: Future<Output: Send + 'static> + Send + 'static,
+{
+    calls.into_iter().collect::<JoinSet<_>>().join_all().await
+}
+
+/// What a call answers once there is room for it: one that is turned away with
+/// `SERVER_OVERLOADED` is to be made again.
+pub(crate) async fn patiently<T, C>(call: impl Fn() -> C) -> Result<T, Failure>
+where
+    C: Future<Output = Result<T, Failure>>,
+{
+    loop {
+        match call().await {
+            Err(failure) if failure.reason == "SERVER_OVERLOADED" => {
+                assert!(failure.details.retry_info().is_some(), "{failure:?}");
+            }
+            answer => return answer,
+        }
+    }
 }
