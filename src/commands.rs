@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::config::{DatabaseConfig, SeedArgs};
-use crate::error::Cause;
+use crate::error::{Cause, causes};
 use crate::repository::{Database, migrations};
 use crate::seed;
 use crate::server::Opened;
@@ -44,7 +44,14 @@ async fn load(opened: &Opened, arguments: SeedArgs) -> Result<String, Cause> {
         });
     };
     let began = Instant::now();
-    let loaded = seed::load_bulk(&database, organizations, clients).await?;
+    let loaded = seed::load_bulk(&database, organizations, clients)
+        .await
+        .map_err(|error| {
+            format!(
+                "{}; bulk data is loaded once into a database",
+                causes(&error)
+            )
+        })?;
     Ok(format!(
         "{loaded} in {:.1} s",
         began.elapsed().as_secs_f64()

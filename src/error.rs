@@ -73,6 +73,15 @@ pub enum Error {
         /// The row's etag now.
         current: Etag,
     },
+    /// The connection was lost while COMMIT was on its way.
+    #[error("COMMIT_OUTCOME_UNKNOWN")]
+    CommitOutcomeUnknown {
+        /// Whether the same call may be made again without a second effect.
+        retry_safe: bool,
+        /// For the log; never shown to a caller.
+        #[source]
+        cause: Cause,
+    },
     /// The fault is ours, the database's or the moment's.
     #[error("{reason}")]
     System {
@@ -86,6 +95,15 @@ pub enum Error {
 
 /// What lies behind an [`Error::System`].
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// An error and its sources, outermost first, in one line.
+pub fn causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let sources = std::iter::successors(Some(error), |error| error.source());
+    sources
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
+}
 
 impl Error {
     /// One violation under [`Reason::ValidationFailed`].
@@ -131,6 +149,7 @@ impl Error {
             Self::EmailTaken { .. } => Reason::ClientEmailTaken,
             Self::TransitionNotAllowed { .. } => Reason::ClientTransitionNotAllowed,
             Self::EtagMismatch { .. } => Reason::EtagMismatch,
+            Self::CommitOutcomeUnknown { .. } => Reason::CommitOutcomeUnknown,
         }
     }
 }

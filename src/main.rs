@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use nvito_clients::config::{Cli, Command, Config};
-use nvito_clients::error::Cause;
+use nvito_clients::error::{Cause, causes};
 use nvito_clients::{commands, server, telemetry};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -21,7 +21,7 @@ async fn main() -> ExitCode {
     match run(config).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("nvito-clients: {error}");
+            eprintln!("nvito-clients: {}", causes(error.as_ref()));
             ExitCode::FAILURE
         }
     }

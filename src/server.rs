@@ -18,7 +18,7 @@ use tonic_health::server::HealthReporter;
 use tower::ServiceBuilder;
 
 use crate::config::{Config, DatabaseConfig, Place, ServerConfig};
-use crate::error::Cause;
+use crate::error::{Cause, Reason};
 use crate::grpc::layers::{CallLayer, MESSAGE_MOST, catch_panic};
 use crate::grpc::proto::FILE_DESCRIPTOR_SET;
 use crate::grpc::proto::client_service_server::{ClientServiceServer, SERVICE_NAME as CLIENTS};
@@ -40,36 +40,43 @@ const HOUSEKEEPING: Duration = Duration::from_hours(1);
 pub type Stop = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Serves until `stop` is done, then drains.
-pub async fn serve(config: Config, stop: Stop) -> Result<(), Cause> {
+pub async fn serve(config: Config, mut stop: Stop) -> Result<(), Cause> {
     // The address first: a second service on it should fail before it starts
     // a PostgreSQL.
     let listener = TcpListener::bind(config.server.listen)
         .await
         .map_err(|cause| format!("cannot listen on {}: {cause}", config.server.listen))?;
-    let mut opened = Opened::start(&config.database).await?;
+    // A first start may take its time, and may be told to stop meanwhile.
+    let mut opened = tokio::select! {
+        opened = Opened::start(&config.database) => opened?,
+        () = &mut stop => return Ok(()),
+    };
+    let ready = tokio::select! {
+        ready = prepare(&opened, &config, listener.local_addr()?) => ready.map(Some),
+        () = &mut stop => Ok(None),
+    };
+    let served = match ready {
+        Ok(Some(database)) => tokio::select! {
+            served = run(listener, database, &config.server, stop) => served,
+            lost = opened.lost() => Err(lost),
+        },
+        Ok(None) => Ok(()),
+        Err(error) => Err(error),
+    };
+    opened.close().await;
+    served
+}
+
+/// Brings the database up to date and says where it is served.
+async fn prepare(opened: &Opened, config: &Config, address: SocketAddr) -> Result<Database, Cause> {
     migrations::run(&opened.settings).await?;
     let database = Database::new(opened.settings.clone(), config.database.connections);
     if config.database.demo && opened.private.is_some() {
         seed::load_demonstration(&database).await?;
     }
     database.ping().await?;
-    announce(listener.local_addr()?, &config)?;
-
-    let lost = async {
-        match &mut opened.private {
-            Some(private) => private.ended().await,
-            None => std::future::pending().await,
-        }
-    };
-    let served = tokio::select! {
-        served = run(listener, database.clone(), &config.server, stop) => served,
-        ended = lost => Err(match ended {
-            Ok(()) => "the private PostgreSQL was shut down by somebody else".into(),
-            Err(ended) => format!("the private PostgreSQL is gone: {ended}").into(),
-        }),
-    };
-    opened.close().await;
-    served
+    announce(address, config, &database).await?;
+    Ok(database)
 }
 
 /// Serves `database` on `listener` until `stop` is done; then health says
@@ -164,14 +171,9 @@ async fn upkeep(database: &Database, reporter: &HealthReporter) {
     loop {
         tokio::select! {
             _ = heartbeat.tick() => {
-                let status = match database.ping().await {
-                    Ok(()) => ServingStatus::Serving,
-                    Err(error) => {
-                        tracing::warn!(reason = %error, "the database does not answer");
-                        ServingStatus::NotServing
-                    }
-                };
-                report(reporter, status).await;
+                if let Some(status) = status(database).await {
+                    report(reporter, status).await;
+                }
             }
             _ = housekeeping.tick() => {
                 if let Err(error) = database.forget_old_requests().await {
@@ -180,6 +182,19 @@ async fn upkeep(database: &Database, reporter: &HealthReporter) {
             }
         }
     }
+}
+
+/// What the database's answer says of the service. `None` when every
+/// connection is busy: that is load, and no reason to send it to the next
+/// instance.
+async fn status(database: &Database) -> Option<ServingStatus> {
+    let reason = match timeout(HEARTBEAT, database.ping()).await {
+        Ok(Ok(())) => return Some(ServingStatus::Serving),
+        Ok(Err(error)) => error.reason(),
+        Err(_) => Reason::DeadlineExceeded,
+    };
+    tracing::warn!(reason = reason.as_str(), "the database does not answer");
+    (reason != Reason::ServerOverloaded).then_some(ServingStatus::NotServing)
 }
 
 async fn report(reporter: &HealthReporter, status: ServingStatus) {
@@ -232,6 +247,17 @@ impl Opened {
         Self::start(config).await
     }
 
+    /// Done when a private one has ended, which it should not.
+    async fn lost(&mut self) -> Cause {
+        match &mut self.private {
+            Some(private) => match private.ended().await {
+                Ok(()) => "the private PostgreSQL was shut down by somebody else".into(),
+                Err(ended) => format!("the private PostgreSQL is gone: {ended}").into(),
+            },
+            None => std::future::pending().await,
+        }
+    }
+
     /// Shuts a private one down.
     pub async fn close(self) {
         if let Some(private) = self.private
@@ -242,50 +268,37 @@ impl Opened {
     }
 }
 
-/// The start message: where, on what, and a command to try.
-fn announce(address: SocketAddr, config: &Config) -> std::io::Result<()> {
+/// The start message: where, on what, and a command to try where the
+/// demonstration is loaded.
+async fn announce(address: SocketAddr, config: &Config, database: &Database) -> Result<(), Cause> {
+    let demonstration = seed::has_demonstration(database).await?;
     let mut out = std::io::stdout().lock();
     match &config.database.place {
         Place::Given(_) => writeln!(out, "nvito-clients serves on {address}")?,
-        Place::Private(folder) => {
-            writeln!(
-                out,
-                "nvito-clients serves on {address} (private PostgreSQL in {})",
-                folder.display()
-            )?;
-            if config.database.demo && config.server.reflection {
-                let (user, organization) = (seed::DEMO_USER, seed::ORGANIZATION_A);
-                writeln!(
-                    out,
-                    "Try:\n  {}\n  {}",
-                    grpcurl(address, user, organization),
-                    buf(address, user, organization)
-                )?;
-            }
-        }
+        Place::Private(folder) => writeln!(
+            out,
+            "nvito-clients serves on {address} (private PostgreSQL in {})",
+            folder.display()
+        )?,
     }
-    out.flush()
-}
-
-fn grpcurl(
-    address: SocketAddr,
-    user: crate::domain::ids::UserId,
-    organization: crate::domain::ids::OrganizationId,
-) -> String {
-    format!(
-        "grpcurl -plaintext -H 'x-user-id: {user}' -H 'x-organization-id: {organization}' \
-         -H 'x-role: PLATFORM_ADMIN' -d '{{\"search\":\"lopez\"}}' {address} {CLIENTS}/ListClients"
-    )
-}
-
-fn buf(
-    address: SocketAddr,
-    user: crate::domain::ids::UserId,
-    organization: crate::domain::ids::OrganizationId,
-) -> String {
-    format!(
-        "npx @bufbuild/buf curl --protocol grpc --http2-prior-knowledge -H 'x-user-id: {user}' \
-         -H 'x-organization-id: {organization}' -H 'x-role: PLATFORM_ADMIN' \
-         -d '{{\"search\":\"lopez\"}}' http://{address}/{CLIENTS}/ListClients"
-    )
+    if demonstration && config.server.reflection {
+        let identity = format!(
+            "-H 'x-user-id: {}' -H 'x-organization-id: {}' -H 'x-role: PLATFORM_ADMIN'",
+            seed::DEMO_USER,
+            seed::ORGANIZATION_A
+        );
+        let message = r#"-d '{"search":"lopez"}'"#;
+        let method = format!("{CLIENTS}/ListClients");
+        writeln!(
+            out,
+            "Try:\n  grpcurl -plaintext {identity} {message} {address} {method}"
+        )?;
+        writeln!(
+            out,
+            "  npx @bufbuild/buf curl --protocol grpc --http2-prior-knowledge {identity} {message} \
+             http://{address}/{method}"
+        )?;
+    }
+    out.flush()?;
+    Ok(())
 }

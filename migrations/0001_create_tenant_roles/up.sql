@@ -4,7 +4,7 @@
 DO $$
 DECLARE
     wanted text;
-    may_set text := CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END;
+    since_16 boolean := current_setting('server_version_num')::int >= 160000;
 BEGIN
     FOREACH wanted IN ARRAY ARRAY['nvito_clients_tenant', 'nvito_clients_platform'] LOOP
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted) THEN
@@ -14,8 +14,12 @@ BEGIN
                 NULL;
             END;
         END IF;
-        IF NOT pg_has_role(current_user, wanted, may_set) THEN
-            EXECUTE format('GRANT %I TO CURRENT_USER', wanted);
+        -- To be taken by SET ROLE, not to be had without: a statement that
+        -- forgets it then sees no row. Before 16 the login role itself has to be
+        -- NOINHERIT for that.
+        IF NOT pg_has_role(current_user, wanted, CASE WHEN since_16 THEN 'SET' ELSE 'MEMBER' END) THEN
+            EXECUTE format('GRANT %I TO CURRENT_USER %s', wanted,
+                CASE WHEN since_16 THEN 'WITH INHERIT FALSE, SET TRUE' ELSE '' END);
         END IF;
     END LOOP;
 END

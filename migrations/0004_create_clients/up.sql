@@ -99,7 +99,9 @@ CREATE FUNCTION touch_client() RETURNS trigger
     AS $$
 BEGIN
     NEW.version := OLD.version + 1;
-    NEW.updated_at := now();
+    -- Not now(), the start of the transaction: a writer that waited for the row
+    -- would set the clock back.
+    NEW.updated_at := greatest(clock_timestamp(), OLD.updated_at);
     RETURN NEW;
 END
 $$;

@@ -4,7 +4,7 @@
 -- by the very setting the tenant's policy reads, and hands back nothing but ids.
 CREATE FUNCTION search_client_ids(fragment text, digits text) RETURNS SETOF uuid
     LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE ROWS 100
-    SET search_path = pg_catalog, public
+    SET search_path = pg_catalog, public, pg_temp
     AS $$
 DECLARE
     tenant uuid := nullif(current_setting('app.organization_id', true), '')::uuid;
@@ -13,7 +13,7 @@ DECLARE
 BEGIN
     RETURN QUERY
         SELECT client.id
-        FROM clients AS client
+        FROM public.clients AS client
         WHERE client.organization_id = tenant
           AND (client.search_text LIKE by_text OR client.search_text LIKE by_digits);
 END

@@ -8,6 +8,9 @@ use crate::error::Problem;
 /// Most characters of a number (spec §2).
 pub const MOST: usize = 20;
 
+/// Most characters of the E.164 form: the plus sign and 15 digits.
+const E164_MOST: usize = 16;
+
 /// A telephone or WhatsApp number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Phone {
@@ -45,7 +48,8 @@ pub fn e164(text: &str) -> Option<String> {
     {
         return e164_of_mexico(national);
     }
-    phonenumber::is_valid(&number).then_some(e164)
+    // The crate lets some countries have more digits than E.164 does.
+    (e164.len() <= E164_MOST && phonenumber::is_valid(&number)).then_some(e164)
 }
 
 fn e164_of_mexico(national: &str) -> Option<String> {
@@ -69,6 +73,7 @@ mod tests {
             ("81-8345-6789", Some("+528183456789")),
             ("+1 415 555 2671", Some("+14155552671")),
             ("+34 612 34 56 78", Some("+34612345678")),
+            ("+49301234567890123", None),
             ("1234", None),
             ("preguntar a Ana", None),
             ("🎉", None),

@@ -14,7 +14,7 @@ use super::proto::{
 use crate::domain::principal::Permission;
 use crate::repository::{UpsertEvent, UpsertOrganization};
 
-/// Upserts and removals repeat safely by themselves: no request id is needed.
+/// An upsert or removal made twice ends as made once: no request id is needed.
 const PLAIN: Write = Write {
     validate_only: false,
     idempotency: None,
@@ -147,11 +147,8 @@ impl DirectoryService for Directory {
     ) -> Result<Response<ListMembersResponse>, Status> {
         let work = async |call: Call, message: ListMembersRequest| {
             let repository = call.repository_of(&message.organization_id)?;
-            let (organization, search, page) =
-                convert::members(&message, repository.scope().organization())?;
-            let (found, meta) = repository
-                .list_members(organization, search.as_ref(), page)
-                .await?;
+            let (search, page) = convert::members(&message, repository.scope().organization())?;
+            let (found, meta) = repository.list_members(search.as_ref(), page).await?;
             Ok(convert::listed_members(&found, &meta))
         };
         self.gate

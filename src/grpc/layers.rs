@@ -1,13 +1,15 @@
-//! Around every call: request id → log → tonic's own refusals → panic.
+//! Around every call: request id → log → tonic's own refusals → deadline → panic.
 
 use std::any::Any;
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{self, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::{HeaderMap, HeaderValue, Request, Response};
+use tokio::time::error::Elapsed;
+use tokio::time::timeout;
 use tonic::body::Body;
 use tonic::{Code, Status};
 use tower::{Layer, Service};
@@ -22,7 +24,8 @@ pub const MESSAGE_MOST: usize = 64 * 1024;
 
 /// Gives every call its [`Context`], echoes the request id, logs one line by
 /// method and code — never a word of the message — and gives the refusals that
-/// tonic makes by itself the form and code of ours.
+/// tonic makes by itself the form and code of ours. A call that outlives its
+/// deadline ends with DEADLINE_EXCEEDED; a write that has begun runs on.
 #[derive(Clone, Copy)]
 pub struct CallLayer;
 
@@ -58,9 +61,13 @@ where
         let context = Context::of(request.headers());
         let method = request.uri().path().to_owned();
         request.extensions_mut().insert(context.clone());
+        let deadline = deadline(request.headers());
         let answer = self.inner.call(request);
         Box::pin(async move {
-            let mut response = answer.await?;
+            let mut response = match timeout(deadline, answer).await {
+                Ok(response) => response?,
+                Err(elapsed) => status::of(&late(elapsed), Some(&context)).into_http(),
+            };
             let panicked = response.extensions_mut().remove::<Panicked>();
             let refusal = || made_by_tonic(response.headers());
             if let Some(error) = panicked.map(Panicked::into_error).or_else(refusal) {
@@ -79,6 +86,47 @@ where
             );
             Ok(response)
         })
+    }
+}
+
+/// Most time a call may take, whatever its caller would wait.
+const DEADLINE: Duration = Duration::from_secs(15);
+/// tonic answers CANCELLED at the caller's deadline; ours comes just before.
+const AHEAD_OF_TONIC: Duration = Duration::from_millis(5);
+
+/// How long a call is given: what `grpc-timeout` says, within [`DEADLINE`].
+fn deadline(headers: &HeaderMap) -> Duration {
+    headers
+        .get("grpc-timeout")
+        .and_then(|value| value.to_str().ok())
+        .and_then(grpc_timeout)
+        .map_or(DEADLINE, |asked| {
+            asked.saturating_sub(AHEAD_OF_TONIC).min(DEADLINE)
+        })
+}
+
+/// Reads a timeout of the gRPC protocol: at most eight digits and a unit.
+fn grpc_timeout(text: &str) -> Option<Duration> {
+    let unit = text.chars().last()?;
+    let number = text
+        .strip_suffix(unit)
+        .filter(|digits| (1..=8).contains(&digits.len()))?;
+    let number: u64 = number.parse().ok()?;
+    Some(match unit {
+        'H' => Duration::from_secs(number * 3600),
+        'M' => Duration::from_secs(number * 60),
+        'S' => Duration::from_secs(number),
+        'm' => Duration::from_millis(number),
+        'u' => Duration::from_micros(number),
+        'n' => Duration::from_nanos(number),
+        _ => return None,
+    })
+}
+
+fn late(elapsed: Elapsed) -> Error {
+    Error::System {
+        reason: Reason::DeadlineExceeded,
+        cause: Box::new(elapsed),
     }
 }
 
@@ -147,5 +195,44 @@ impl ResponseForPanic for Panic {
         let mut response = Response::new(Body::empty());
         response.extensions_mut().insert(Panicked(text.to_owned()));
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timeouts_of_the_protocol() {
+        let cases = [
+            ("1S", Some(Duration::from_secs(1))),
+            ("250m", Some(Duration::from_millis(250))),
+            ("99999999H", Some(Duration::from_hours(99_999_999))),
+            ("100000000S", None),
+            ("S", None),
+            ("", None),
+            ("1", None),
+            ("-1S", None),
+            ("1ñ", None),
+        ];
+        for (text, timeout) in cases {
+            assert_eq!(grpc_timeout(text), timeout, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn no_call_is_given_more_than_the_longest_time() {
+        let asked = |timeout: &'static str| {
+            let value = HeaderValue::from_static(timeout);
+            deadline(&HeaderMap::from_iter([(
+                http::HeaderName::from_static("grpc-timeout"),
+                value,
+            )]))
+        };
+        assert_eq!(asked("1S"), Duration::from_millis(995));
+        assert_eq!(asked("1n"), Duration::ZERO);
+        assert_eq!(asked("1H"), DEADLINE);
+        assert_eq!(asked("soon"), DEADLINE);
+        assert_eq!(deadline(&HeaderMap::new()), DEADLINE);
     }
 }

@@ -45,7 +45,7 @@ pub(super) fn headline(reason: Reason) -> Sentence {
             "El page_token no corresponde a esta lista; empieza de nuevo sin él.",
         ),
         Reason::PageTooDeep => say(
-            "Page numbers reach the first 10000 rows only; narrow the search, or use page_token to go further.",
+            "Page numbers reach the first 10000 rows only; refine the search, or use page_token to go further.",
             "Los números de página llegan solo a las primeras 10000 filas; acota la búsqueda o usa page_token para avanzar más.",
         ),
         Reason::AssigneeNotInOrganization => say(

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::context::{Context, Language};
 use super::messages;
 use crate::domain::lifecycle::ClientStatus;
-use crate::error::{Error, Reason, Violation};
+use crate::error::{Cause, Error, Reason, Violation, causes};
 
 /// `ErrorInfo.domain`.
 pub const DOMAIN: &str = "clients.nvito.mx";
@@ -124,15 +124,12 @@ fn metadata(error: &Error, request_id: &str) -> HashMap<String, String> {
             ("to".to_owned(), to.to_string()),
             ("allowed".to_owned(), names(from.allowed_transitions())),
         ]),
+        Error::CommitOutcomeUnknown { retry_safe, cause } => {
+            log(error, request_id, cause);
+            pair("retry_safe", retry_safe.to_string())
+        }
         Error::System { reason, cause } => {
-            let error_id = Uuid::now_v7().to_string();
-            tracing::error!(
-                request_id,
-                error_id,
-                reason = reason.as_str(),
-                cause = %causes(cause.as_ref()),
-                "call failed"
-            );
+            let error_id = log(error, request_id, cause);
             if *reason == Reason::Internal {
                 pair("error_id", error_id)
             } else {
@@ -143,21 +140,31 @@ fn metadata(error: &Error, request_id: &str) -> HashMap<String, String> {
     }
 }
 
+/// Logs a fault with all that lies behind it, under an id that names it.
+fn log(error: &Error, request_id: &str, cause: &Cause) -> String {
+    let error_id = Uuid::now_v7().to_string();
+    let (reason, causes) = (error.reason().as_str(), causes(cause.as_ref()));
+    match error.reason() {
+        // What a caller can bring about at will is no fault of ours.
+        Reason::ServerOverloaded
+        | Reason::MessageTooLarge
+        | Reason::MethodNotFound
+        | Reason::DeadlineExceeded
+        | Reason::TransactionConflict
+        | Reason::LockTimeout => {
+            tracing::warn!(request_id, error_id, reason, cause = causes, "call refused");
+        }
+        _ => tracing::error!(request_id, error_id, reason, cause = causes, "call failed"),
+    }
+    error_id
+}
+
 fn names(statuses: &[ClientStatus]) -> String {
     statuses
         .iter()
         .map(|status| status.as_str())
         .collect::<Vec<_>>()
         .join(",")
-}
-
-/// An error and its sources, outermost first.
-fn causes(error: &(dyn std::error::Error + 'static)) -> String {
-    let sources = std::iter::successors(Some(error), |error| error.source());
-    sources
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(": ")
 }
 
 /// The code of each reason. A reason that stands in a violation only never

@@ -85,6 +85,16 @@ impl Database {
         transaction.finish(outcome).await
     }
 
+    /// Whether an organization is known.
+    pub async fn has_organization(&self, id: OrganizationId) -> Result<bool> {
+        let mut transaction = Transaction::begin(self, Scope::platform(), Mode::Snapshot).await?;
+        let outcome = diesel::select(exists(organizations::table.find(id.0)))
+            .get_result::<bool>(&mut *transaction)
+            .await
+            .map_err(Into::into);
+        transaction.finish(outcome).await
+    }
+
     /// Loads a batch: all of it or, when any row is refused, nothing.
     pub async fn load(&self, batch: &Batch) -> Result<()> {
         let mut transaction = Transaction::begin(self, Scope::platform(), Mode::Write).await?;

@@ -76,9 +76,7 @@ impl Mutation for CreateClient {
     async fn run(&self, transaction: &mut Transaction) -> Result<Client> {
         let Self(new) = self;
         let scope = transaction.scope();
-        let organization = scope
-            .organization()
-            .ok_or_else(|| Error::violation("organization_id", Problem::Required))?;
+        let organization = scope.required_organization()?;
         check_assignee(
             transaction,
             organization,
@@ -104,7 +102,7 @@ impl Mutation for CreateClient {
             .optional()?;
         match row {
             Some(row) => one(complete(transaction, vec![row]).await?),
-            None => Err(email_taken(transaction, new.fields.email.as_deref(), new.id).await?),
+            None => Err(email_taken(transaction, organization, new).await?),
         }
     }
 }
@@ -269,24 +267,18 @@ async fn email_holder(
 /// transaction is worth another try.
 async fn email_taken(
     transaction: &mut Transaction,
-    email: Option<&str>,
-    new: ClientId,
+    organization: OrganizationId,
+    new: &NewClient,
 ) -> Result<Error> {
-    let organization = transaction
-        .scope()
-        .organization()
-        .map(|organization| organization.0);
-    let holder = match organization {
-        Some(organization) => email_holder(transaction, organization, email, new).await?,
-        None => None,
-    };
-    Ok(match holder {
-        Some(holder) => Error::EmailTaken { holder },
-        None => Error::System {
+    let email = new.fields.email.as_deref();
+    let holder = email_holder(transaction, organization.0, email, new.id).await?;
+    Ok(holder.map_or_else(
+        || Error::System {
             reason: Reason::TransactionConflict,
             cause: "the client that held the e-mail is gone".into(),
         },
-    })
+        |holder| Error::EmailTaken { holder },
+    ))
 }
 
 fn one(clients: Vec<Client>) -> Result<Client> {

@@ -1,6 +1,7 @@
 //! One connection, with the session settings of the service.
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use diesel::{ConnectionError, ConnectionResult};
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
@@ -8,12 +9,17 @@ use tokio_postgres::config::SslMode;
 use tokio_postgres::{Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use crate::error::causes;
+
 /// Set once per connection. The timeouts bound what a lost caller or a stuck
 /// neighbour can hold.
 const SESSION: &str = "SET application_name = 'nvito-clients'; \
     SET statement_timeout = '10s'; \
     SET lock_timeout = '2s'; \
     SET idle_in_transaction_session_timeout = '15s'";
+
+/// How long an address may take to answer, unless the settings say.
+const CONNECT: Duration = Duration::from_secs(5);
 
 /// TLS with the certificates that the system trusts (or SSL_CERT_FILE).
 static TLS: LazyLock<Option<MakeRustlsConnect>> = LazyLock::new(|| {
@@ -27,6 +33,10 @@ static TLS: LazyLock<Option<MakeRustlsConnect>> = LazyLock::new(|| {
 /// `sslmode=require` means TLS to a server whose certificate is verified;
 /// anything less is no protection, so it goes without.
 pub(super) async fn connect(settings: &Config) -> ConnectionResult<AsyncPgConnection> {
+    let mut settings = settings.clone();
+    if settings.get_connect_timeout().is_none() {
+        settings.connect_timeout(CONNECT);
+    }
     let mut connection = if settings.get_ssl_mode() == SslMode::Require {
         let tls = TLS.clone().ok_or_else(|| {
             ConnectionError::BadConnection("the system trusts no certificates".to_owned())
@@ -48,15 +58,5 @@ pub(super) async fn connect(settings: &Config) -> ConnectionResult<AsyncPgConnec
 }
 
 fn bad(cause: &tokio_postgres::Error) -> ConnectionError {
-    ConnectionError::BadConnection(chain(cause))
-}
-
-/// An error and all that lies behind it, in one line: the driver's own says
-/// little more than that there was one.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let sources = std::iter::successors(Some(error), |error| error.source());
-    sources
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(": ")
+    ConnectionError::BadConnection(causes(cause))
 }

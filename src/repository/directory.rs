@@ -30,15 +30,15 @@ impl Repository {
         transaction.finish(outcome).await
     }
 
-    /// A page of the active members of an organization, by name.
+    /// A page of the active members of the scope's organization, by name.
+    /// Fails where the scope has none.
     pub async fn list_members(
         &self,
-        organization: OrganizationId,
         search: Option<&Search>,
         page: Page,
     ) -> Result<(Vec<Member>, PageMeta)> {
         let mut transaction = self.begin(Mode::Snapshot).await?;
-        let outcome = members_page(&mut transaction, organization, search, page).await;
+        let outcome = members_page(&mut transaction, search, page).await;
         transaction.finish(outcome).await
     }
 }
@@ -62,6 +62,7 @@ async fn organizations_page(
     let connection = &**transaction;
     let (mut for_rows, mut for_total) = (connection, connection);
     let (rows, total) = tokio::try_join!(
+        biased;
         matching()
             .order((organizations::name, organizations::id))
             .offset(page.offset())
@@ -81,10 +82,10 @@ async fn organizations_page(
 
 async fn members_page(
     transaction: &mut Transaction,
-    organization: OrganizationId,
     search: Option<&Search>,
     page: Page,
 ) -> Result<(Vec<Member>, PageMeta)> {
+    let organization = transaction.scope().required_organization()?;
     let matching = || {
         let mut query = members::table
             .inner_join(users::table)
@@ -106,6 +107,7 @@ async fn members_page(
     let connection = &**transaction;
     let (mut for_rows, mut for_total) = (connection, connection);
     let (rows, total) = tokio::try_join!(
+        biased;
         matching()
             .order((users::first_name, users::last_name, users::id))
             .offset(page.offset())

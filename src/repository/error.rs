@@ -73,6 +73,15 @@ pub fn classify(error: &DriverError) -> Reason {
     }
 }
 
+fn is_tenant_wall(error: &DriverError) -> bool {
+    let DriverError::DatabaseError(_, information) = error else {
+        return false;
+    };
+    let message = information.message();
+    message.starts_with("permission denied for")
+        || message.starts_with("new row violates row-level security policy")
+}
+
 fn classify_message(message: &str) -> Reason {
     MESSAGES
         .iter()
@@ -82,6 +91,10 @@ fn classify_message(message: &str) -> Reason {
 
 impl From<DriverError> for Error {
     fn from(cause: DriverError) -> Self {
+        if is_tenant_wall(&cause) {
+            // SQLSTATE 42501: the code reached for what its role may not touch.
+            tracing::error!(security = true, cause = %cause, "the wall in SQL refused a statement");
+        }
         if let DriverError::DatabaseError(kind, information) = &cause
             && let Some(error) = constraint(*kind, information.as_ref())
         {
@@ -122,9 +135,16 @@ fn system(reason: Reason, cause: DriverError) -> Error {
     }
 }
 
-/// The connection went away while COMMIT was on its way: it may have happened.
-pub(super) fn commit_lost(cause: DriverError) -> Error {
-    system(Reason::CommitOutcomeUnknown, cause)
+/// What a failed COMMIT of a write means. Where the connection went away, it
+/// may have happened.
+pub(super) fn commit(cause: DriverError) -> Error {
+    match classify(&cause) {
+        Reason::DatabaseUnavailable => Error::CommitOutcomeUnknown {
+            retry_safe: false,
+            cause: Box::new(cause),
+        },
+        _ => cause.into(),
+    }
 }
 
 /// No connection to work on.

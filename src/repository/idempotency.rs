@@ -6,13 +6,17 @@
 
 use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::Timestamptz;
+use diesel::sql_types::{Array, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
+use uuid::Uuid;
 
 use super::schema::idempotent_requests as requests;
 use super::transaction::Transaction;
 use crate::domain::ids::RequestId;
-use crate::error::{Error, Problem, Result};
+use crate::error::{Error, Problem, Reason, Result};
+
+/// Answers forgotten in one transaction, well within its time.
+pub(super) const FORGOTTEN_AT_ONCE: i64 = 10_000;
 
 /// A request id and what it stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,11 +46,17 @@ pub(super) async fn claim(
     if claimed == 1 {
         return Ok(None);
     }
-    let (fingerprint, answer): (Vec<u8>, Option<Vec<u8>>) = requests::table
+    let found: Option<(Vec<u8>, Option<Vec<u8>>)> = requests::table
         .find((actor, key.request.0))
         .select((requests::fingerprint, requests::answer))
         .first(&mut **transaction)
-        .await?;
+        .await
+        .optional()?;
+    // Forgotten since: this call is a first one then.
+    let (fingerprint, answer) = found.ok_or_else(|| Error::System {
+        reason: Reason::TransactionConflict,
+        cause: "the request id was forgotten meanwhile".into(),
+    })?;
     if fingerprint != key.fingerprint {
         return Err(Error::rule("request_id", Problem::RequestIdReused));
     }
@@ -69,10 +79,20 @@ pub(super) async fn keep(
     Ok(())
 }
 
-/// Forgets answers older than two days.
+/// Forgets at most [`FORGOTTEN_AT_ONCE`] answers older than two days.
 pub(super) async fn forget_old(transaction: &mut Transaction) -> Result<usize> {
-    let old = requests::created_at.lt(sql::<Timestamptz>("now() - interval '2 days'"));
-    Ok(diesel::delete(requests::table.filter(old))
-        .execute(&mut **transaction)
-        .await?)
+    let old = requests::table
+        .filter(requests::created_at.lt(sql::<Timestamptz>("now() - interval '2 days'")))
+        .select((requests::actor_id, requests::request_id))
+        .limit(FORGOTTEN_AT_ONCE)
+        .load::<(Uuid, Uuid)>(&mut **transaction)
+        .await?;
+    let (actors, ids): (Vec<_>, Vec<_>) = old.into_iter().unzip();
+    Ok(diesel::sql_query(
+        "DELETE FROM idempotent_requests WHERE (actor_id, request_id) IN (SELECT * FROM unnest($1, $2))",
+    )
+    .bind::<Array<SqlUuid>, _>(actors)
+    .bind::<Array<SqlUuid>, _>(ids)
+    .execute(&mut **transaction)
+    .await?)
 }

@@ -92,6 +92,7 @@ impl Repository {
         let connection = &**transaction;
         let (mut for_rows, mut for_total) = (connection, connection);
         let (mut rows, total) = tokio::try_join!(
+        biased;
             query.select(ClientRow::as_select()).load(&mut for_rows),
             count.get_result::<i64>(&mut for_total),
         )?;

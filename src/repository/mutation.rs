@@ -8,8 +8,8 @@ use super::transaction::Transaction;
 use super::{Repository, Scope};
 use crate::error::{Error, Reason, Result};
 
-/// How often a write that PostgreSQL gave up in favour of another is tried
-/// again (errors.md: 40001, 40P01).
+/// How often a write is tried again that PostgreSQL gave up in favour of
+/// another (errors.md: 40001, 40P01), or whose COMMIT got no answer.
 const RETRIES: usize = 3;
 
 /// What must be written together or not at all.
@@ -66,7 +66,17 @@ impl Repository {
         options: Options<M::Output>,
     ) -> Result<Answer<M::Output>> {
         let repository = self.clone();
-        let write = async move { repository.retry(&mutation, &options).await };
+        let write = async move {
+            let answer = repository.retry(&mutation, &options).await;
+            if answer
+                .as_ref()
+                .is_err_and(|error| error.reason() == Reason::DatabaseReadOnly)
+            {
+                // The primary has moved: new connections will find it.
+                repository.database.forget_connections();
+            }
+            answer
+        };
         self.database
             .writes
             .spawn(write)
@@ -79,17 +89,25 @@ impl Repository {
         mutation: &M,
         options: &Options<M::Output>,
     ) -> Result<Answer<M::Output>> {
-        let mut retries = 0;
-        loop {
+        // With a request id, a second try finds the answer of the first if that
+        // one was committed after all.
+        let repeatable = options.idempotency.is_some();
+        for _ in 0..RETRIES {
             match self.attempt(mutation, options).await {
-                Err(error)
-                    if error.reason() == Reason::TransactionConflict && retries < RETRIES =>
-                {
-                    retries += 1;
-                }
+                Err(error) if error.reason() == Reason::TransactionConflict => {}
+                Err(Error::CommitOutcomeUnknown { .. }) if repeatable => {}
                 answer => return answer,
             }
         }
+        self.attempt(mutation, options)
+            .await
+            .map_err(|error| match error {
+                Error::CommitOutcomeUnknown { cause, .. } => Error::CommitOutcomeUnknown {
+                    retry_safe: repeatable,
+                    cause,
+                },
+                error => error,
+            })
     }
 
     async fn attempt<M: Mutation>(

@@ -11,6 +11,8 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use tokio_util::task::TaskTracker;
 
 use super::connect::connect;
+use super::idempotency::{self, FORGOTTEN_AT_ONCE};
+use super::scope::Mode;
 use super::transaction::Transaction;
 use super::{Scope, error};
 use crate::error::Result;
@@ -61,22 +63,38 @@ impl Database {
         self.pool.get().await.map_err(error::pool)
     }
 
+    /// How many connections there can be.
+    pub(super) fn most_connections(&self) -> usize {
+        self.pool.status().max_size
+    }
+
     /// Asks the database something that only a working one can answer.
     pub async fn ping(&self) -> Result<()> {
-        let mut connection = self.connection().await?;
-        diesel::sql_query("SELECT FROM clients LIMIT 0")
-            .execute(&mut connection)
-            .await?;
-        Ok(())
+        let mut transaction = Transaction::begin(self, Scope::platform(), Mode::Snapshot).await?;
+        let asked = diesel::sql_query("SELECT FROM clients LIMIT 0")
+            .execute(&mut *transaction)
+            .await;
+        transaction
+            .finish(asked.map(drop).map_err(Into::into))
+            .await
     }
 
     /// Forgets answers of request ids that are older than two days: a day is
     /// promised (api.md, decision 9).
-    pub async fn forget_old_requests(&self) -> Result<usize> {
-        let mut transaction =
-            Transaction::begin(self, Scope::platform(), super::scope::Mode::Write).await?;
-        let outcome = super::idempotency::forget_old(&mut transaction).await;
-        transaction.finish(outcome).await
+    pub async fn forget_old_requests(&self) -> Result<()> {
+        loop {
+            let mut transaction = Transaction::begin(self, Scope::platform(), Mode::Write).await?;
+            let outcome = idempotency::forget_old(&mut transaction).await;
+            let forgotten = transaction.finish(outcome).await?;
+            if i64::try_from(forgotten).is_ok_and(|rows| rows < FORGOTTEN_AT_ONCE) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Closes every idle connection; the next calls open new ones.
+    pub(super) fn forget_connections(&self) {
+        self.pool.retain(|_, _| false);
     }
 
     /// Waits for the writes under way and closes the connections.

@@ -155,6 +155,7 @@ pub(super) async fn complete(
 
     let (mut for_names, mut for_counts) = (connection, connection);
     let (names, counts) = tokio::try_join!(
+        biased;
         users::table
             .filter(users::id.eq_any(assignees))
             .select((users::id, (users::first_name, users::last_name)))

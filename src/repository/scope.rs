@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::schema::clients;
 use crate::domain::ids::{OrganizationId, UserId};
 use crate::domain::principal::Principal;
-use crate::error::Error;
+use crate::error::{Error, Problem};
 
 /// An actor and the organization it acts in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +61,13 @@ impl Scope {
     /// The one organization in sight; `None` when all are.
     pub fn organization(&self) -> Option<OrganizationId> {
         self.organization
+    }
+
+    /// The one organization in sight; fails as a violation of
+    /// `organization_id` when a Super Admin has not named it.
+    pub fn required_organization(&self) -> Result<OrganizationId, Error> {
+        self.organization
+            .ok_or_else(|| Error::violation("organization_id", Problem::Required))
     }
 
     /// The root of every query for clients, deleted ones included where

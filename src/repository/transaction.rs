@@ -1,4 +1,8 @@
 //! One transaction behind both walls.
+//!
+//! Statements that are joined in one round trip are polled in order (`biased`):
+//! after a first that failed, PostgreSQL refuses the second with an error that
+//! explains nothing.
 
 use std::ops::{Deref, DerefMut};
 
@@ -16,21 +20,34 @@ use crate::error::{Reason, Result};
 pub(super) struct Transaction {
     connection: Object<AsyncPgConnection>,
     scope: Scope,
+    mode: Mode,
 }
 
 impl Transaction {
+    /// Begins on a connection that lives. One that the database has ended while
+    /// it lay in the pool shows itself here, before anything is asked of it, and
+    /// the next one is taken; a new one that fails is an answer.
     pub(super) async fn begin(database: &Database, scope: Scope, mode: Mode) -> Result<Self> {
-        let mut connection = database.connection().await?;
-        let begun =
-            AnsiTransactionManager::begin_transaction_sql(&mut *connection, &scope.begin_sql(mode))
-                .await;
-        if let Err(cause) = begun {
+        let sql = scope.begin_sql(mode);
+        let mut left = database.most_connections();
+        loop {
+            let mut connection = database.connection().await?;
+            let begun = AnsiTransactionManager::begin_transaction_sql(&mut *connection, &sql).await;
+            let Err(cause) = begun else {
+                return Ok(Self {
+                    connection,
+                    scope,
+                    mode,
+                });
+            };
             // It may have begun and failed at the role: such a connection is
             // in a transaction that its manager knows nothing of.
             drop(Object::take(connection));
-            return Err(cause.into());
+            if left == 0 || error::classify(&cause) != Reason::DatabaseUnavailable {
+                return Err(cause.into());
+            }
+            left -= 1;
         }
-        Ok(Self { connection, scope })
     }
 
     pub(super) fn scope(&self) -> Scope {
@@ -42,12 +59,12 @@ impl Transaction {
     pub(super) async fn finish<T>(mut self, outcome: Result<T>) -> Result<T> {
         match outcome {
             Ok(value) => {
-                AnsiTransactionManager::commit_transaction(&mut *self.connection)
-                    .await
-                    .map_err(|cause| match error::classify(&cause) {
-                        Reason::DatabaseUnavailable => error::commit_lost(cause),
-                        _ => cause.into(),
-                    })?;
+                let committed =
+                    AnsiTransactionManager::commit_transaction(&mut *self.connection).await;
+                committed.map_err(|cause| match self.mode {
+                    Mode::Snapshot => cause.into(),
+                    Mode::Write => error::commit(cause),
+                })?;
                 Ok(value)
             }
             Err(failure) => {

@@ -66,6 +66,11 @@ pub async fn load_demonstration(database: &Database) -> Result<bool> {
     }
 }
 
+/// Whether the demonstration's first organization is there.
+pub async fn has_demonstration(database: &Database) -> Result<bool> {
+    database.has_organization(ORGANIZATION_A).await
+}
+
 /// Batches loaded at the same time: one connection keeps one core busy.
 pub const AT_ONCE: usize = 2;
 

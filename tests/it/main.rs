@@ -3,13 +3,19 @@
 
 mod clients;
 mod directory;
+mod errors;
+mod health;
+mod hostile;
 mod layering;
 mod lists;
 mod matrix;
 mod plans;
+mod postgres;
 mod races;
+mod reflection;
 mod rehearsals;
 mod repeats;
 mod schema;
+mod service;
 mod support;
 mod tenants;

@@ -5,8 +5,9 @@ use super::enums::{
     acquisition_source, client_status, client_type, to_acquisition_source, to_client_status,
     to_client_type,
 };
+use super::mask::{self, Field};
+use super::page;
 use super::time::timestamp;
-use super::{mask, page};
 use crate::domain::client::{
     ACQUISITION_DETAIL_MOST, BILLING_ADDRESS_MOST, BUSINESS_NAME_MOST, Client, ClientFields,
     ClientPatch, ClientType, NAME_MOST, NOTES_MOST, NewClient,
@@ -122,52 +123,55 @@ pub(in crate::grpc) fn update(message: &proto::UpdateClientRequest) -> Result<Up
 }
 
 /// Sets one field of a patch to what the message holds, or clears it.
-fn set(check: &mut Check, patch: &mut ClientPatch, field: &'static str, new: &proto::ClientPatch) {
-    let path = format!("client.{field}");
+fn set(check: &mut Check, patch: &mut ClientPatch, field: Field, new: &proto::ClientPatch) {
+    let path = format!("client.{}", field.name());
     match field {
-        "name" => {
+        Field::Name => {
             patch.name = Some(check.required(path, given(new.name.as_ref(), line(NAME_MOST))));
         }
-        "email" => patch.email = Some(check.field(path, given(new.email.as_ref(), email::parse))),
-        "phone" => patch.phone = Some(check.field(path, given(new.phone.as_ref(), Phone::parse))),
-        "type" => match client_type(new.r#type.unwrap_or_default()) {
+        Field::Email => {
+            patch.email = Some(check.field(path, given(new.email.as_ref(), email::parse)));
+        }
+        Field::Phone => {
+            patch.phone = Some(check.field(path, given(new.phone.as_ref(), Phone::parse)));
+        }
+        Field::Type => match client_type(new.r#type.unwrap_or_default()) {
             Ok(Some(client_type)) => patch.client_type = Some(client_type),
             Ok(None) => check.refuse(path, Problem::Required),
             Err(problem) => check.refuse(path, problem),
         },
-        "status" => match client_status(new.status.unwrap_or_default()) {
+        Field::Status => match client_status(new.status.unwrap_or_default()) {
             Ok(Some(status)) => patch.status = Some(status),
             Ok(None) => check.refuse(path, Problem::Required),
             Err(problem) => check.refuse(path, problem),
         },
-        "rfc" => patch.rfc = Some(check.field(path, given(new.rfc.as_ref(), Rfc::parse))),
-        "business_name" => {
+        Field::Rfc => patch.rfc = Some(check.field(path, given(new.rfc.as_ref(), Rfc::parse))),
+        Field::BusinessName => {
             let name = given(new.business_name.as_ref(), line(BUSINESS_NAME_MOST));
             patch.business_name = Some(check.field(path, name));
         }
-        "billing_address" => {
+        Field::BillingAddress => {
             let address = given(new.billing_address.as_ref(), lines(BILLING_ADDRESS_MOST));
             patch.billing_address = Some(check.field(path, address));
         }
-        "acquisition_source" => {
+        Field::AcquisitionSource => {
             let source = acquisition_source(new.acquisition_source.unwrap_or_default());
             patch.acquisition_source = Some(check.field(path, source));
         }
-        "acquisition_detail" => {
+        Field::AcquisitionDetail => {
             let detail = given(
                 new.acquisition_detail.as_ref(),
                 line(ACQUISITION_DETAIL_MOST),
             );
             patch.acquisition_detail = Some(check.field(path, detail));
         }
-        "notes" => {
+        Field::Notes => {
             patch.notes = Some(check.field(path, given(new.notes.as_ref(), lines(NOTES_MOST))));
         }
-        "assigned_to_id" => {
+        Field::AssignedToId => {
             let user = given(new.assigned_to_id.as_ref(), user_id);
             patch.assigned_to = Some(check.field(path, user));
         }
-        _ => {}
     }
 }
 

@@ -91,20 +91,18 @@ pub(in crate::grpc) fn organizations(
 pub(in crate::grpc) fn members(
     message: &proto::ListMembersRequest,
     organization: Option<OrganizationId>,
-) -> Result<(OrganizationId, Option<Search>, Page)> {
+) -> Result<(Option<Search>, Page)> {
     let mut check = Check::default();
     let given = &message.organization_id;
     let named = check.field("organization_id", optional(given, OrganizationId::parse));
-    let organization = named.or(organization);
-    if organization.is_none() && given.is_empty() {
+    if named.or(organization).is_none() && given.is_empty() {
         check.refuse("organization_id", Problem::Required);
     }
     let search = check.search(&message.search);
     let page = page::page(&mut check, message.page, message.limit);
-    let (organization, search, page) =
-        check.finish((organization.unwrap_or_default(), search, page))?;
+    let (search, page) = check.finish((search, page))?;
     page.check_depth()?;
-    Ok((organization, search, page))
+    Ok((search, page))
 }
 
 /// `ListOrganizationsResponse`.

@@ -1,29 +1,56 @@
 //! Field masks (AIP-134, AIP-161).
 
+use std::sync::LazyLock;
+
 use prost_types::FieldMask;
 
 use super::check::Check;
 use crate::error::Problem;
 use crate::grpc::proto::ClientPatch;
 
-/// The fields of `ClientPatch`, which are those a caller may write.
-pub(super) const FIELDS: [&str; 12] = [
-    "name",
-    "email",
-    "phone",
-    "type",
-    "status",
-    "rfc",
-    "business_name",
-    "billing_address",
-    "acquisition_source",
-    "acquisition_detail",
-    "notes",
-    "assigned_to_id",
-];
+macro_rules! fields {
+    ($($variant:ident = $name:literal, $member:ident;)+) => {
+        /// The fields of `ClientPatch`, which are those a caller may write.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(super) enum Field { $($variant),+ }
 
-const ALLOWED: &str = "name, email, phone, type, status, rfc, business_name, billing_address, \
-                       acquisition_source, acquisition_detail, notes, assigned_to_id";
+        impl Field {
+            const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// As it stands in the proto and in a mask.
+            pub(super) fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name),+ }
+            }
+
+            fn is_populated(self, patch: &ClientPatch) -> bool {
+                match self { $(Self::$variant => patch.$member.is_some()),+ }
+            }
+        }
+    };
+}
+
+fields! {
+    Name = "name", name;
+    Email = "email", email;
+    Phone = "phone", phone;
+    Type = "type", r#type;
+    Status = "status", status;
+    Rfc = "rfc", rfc;
+    BusinessName = "business_name", business_name;
+    BillingAddress = "billing_address", billing_address;
+    AcquisitionSource = "acquisition_source", acquisition_source;
+    AcquisitionDetail = "acquisition_detail", acquisition_detail;
+    Notes = "notes", notes;
+    AssignedToId = "assigned_to_id", assigned_to_id;
+}
+
+static ALLOWED: LazyLock<String> = LazyLock::new(|| {
+    Field::ALL
+        .iter()
+        .map(|field| field.name())
+        .collect::<Vec<_>>()
+        .join(", ")
+});
 
 /// The fields of `Client` that only the service writes.
 const READ_ONLY: [&str; 13] = [
@@ -42,55 +69,37 @@ const READ_ONLY: [&str; 13] = [
     "allowed_transitions",
 ];
 
-/// Which fields an update writes: those of the mask or, without one, those
-/// that are populated.
+/// Which fields an update writes, each once: those of the mask or, without
+/// one, those that are populated.
 pub(super) fn fields(
     check: &mut Check,
     mask: Option<&FieldMask>,
     patch: &ClientPatch,
-) -> Vec<&'static str> {
-    match mask.filter(|mask| !mask.paths.is_empty()) {
-        None => FIELDS
-            .into_iter()
-            .filter(|field| is_populated(patch, field))
-            .collect(),
-        Some(mask) => mask
-            .paths
+) -> Vec<Field> {
+    let Some(mask) = mask.filter(|mask| !mask.paths.is_empty()) else {
+        return Field::ALL
             .iter()
-            .enumerate()
-            .filter_map(|(index, path)| {
-                let path = snake_case(path);
-                let field = FIELDS.into_iter().find(|field| *field == path);
-                if field.is_none() {
-                    let problem = if READ_ONLY.contains(&path.as_str()) {
-                        Problem::ReadOnlyField
-                    } else {
-                        Problem::UnknownField { allowed: ALLOWED }
-                    };
-                    check.refuse(format!("update_mask.paths[{index}]"), problem);
-                }
-                field
-            })
-            .collect(),
+            .copied()
+            .filter(|field| field.is_populated(patch))
+            .collect();
+    };
+    let mut fields = Vec::new();
+    for (index, path) in mask.paths.iter().enumerate() {
+        let path = snake_case(path);
+        match Field::ALL.iter().find(|field| field.name() == path) {
+            Some(field) if fields.contains(field) => {}
+            Some(field) => fields.push(*field),
+            None => {
+                let problem = if READ_ONLY.contains(&path.as_str()) {
+                    Problem::ReadOnlyField
+                } else {
+                    Problem::UnknownField { allowed: &ALLOWED }
+                };
+                check.refuse(format!("update_mask.paths[{index}]"), problem);
+            }
+        }
     }
-}
-
-fn is_populated(patch: &ClientPatch, field: &str) -> bool {
-    match field {
-        "name" => patch.name.is_some(),
-        "email" => patch.email.is_some(),
-        "phone" => patch.phone.is_some(),
-        "type" => patch.r#type.is_some(),
-        "status" => patch.status.is_some(),
-        "rfc" => patch.rfc.is_some(),
-        "business_name" => patch.business_name.is_some(),
-        "billing_address" => patch.billing_address.is_some(),
-        "acquisition_source" => patch.acquisition_source.is_some(),
-        "acquisition_detail" => patch.acquisition_detail.is_some(),
-        "notes" => patch.notes.is_some(),
-        "assigned_to_id" => patch.assigned_to_id.is_some(),
-        _ => false,
-    }
+    fields
 }
 
 /// JSON writes paths in lowerCamel.
@@ -107,8 +116,42 @@ fn snake_case(path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use prost::Message;
+    use prost_types::FileDescriptorSet;
+
     use super::*;
     use crate::error::{Error, Reason};
+    use crate::grpc::proto::FILE_DESCRIPTOR_SET;
+
+    fn names_in_proto(message: &str) -> Vec<String> {
+        let compiled = FileDescriptorSet::decode(FILE_DESCRIPTOR_SET).expect("descriptors");
+        let messages = compiled.file.iter().flat_map(|file| &file.message_type);
+        let message = messages
+            .into_iter()
+            .find(|found| found.name() == message)
+            .expect("known");
+        message
+            .field
+            .iter()
+            .map(|field| field.name().to_owned())
+            .collect()
+    }
+
+    #[test]
+    fn every_field_of_the_proto_is_writable_or_read_only() {
+        let writable: Vec<_> = Field::ALL
+            .iter()
+            .map(|field| field.name().to_owned())
+            .collect();
+        assert_eq!(names_in_proto("ClientPatch"), writable);
+        for name in names_in_proto("Client") {
+            assert_ne!(
+                writable.contains(&name),
+                READ_ONLY.contains(&name.as_str()),
+                "{name}"
+            );
+        }
+    }
 
     fn read(
         paths: &[&str],
@@ -119,7 +162,8 @@ mod tests {
         };
         let mut check = Check::default();
         let fields = fields(&mut check, Some(&mask), patch);
-        check.finish(fields).map_err(|error| match error {
+        let names = fields.iter().map(|field| field.name()).collect();
+        check.finish(names).map_err(|error| match error {
             Error::Invalid { violations, .. } => violations
                 .into_iter()
                 .map(|v| (v.field, v.problem.reason()))
@@ -136,10 +180,10 @@ mod tests {
             Ok(vec!["name", "business_name"])
         );
         assert_eq!(read(&["assigned_to_id"], &none), Ok(vec!["assigned_to_id"]));
-        for field in FIELDS {
-            assert_eq!(read(&[field], &none), Ok(vec![field]));
-            assert!(ALLOWED.split(", ").any(|allowed| allowed == field));
-        }
+        assert_eq!(
+            read(&["notes", "name", "notes"], &none),
+            Ok(vec!["notes", "name"])
+        );
     }
 
     #[test]

@@ -32,7 +32,7 @@ async fn a_deleted_client_keeps_everything_and_is_found_no_more() {
 
     let deleted = root.delete(&made.id).await.expect("deleted");
     assert_changed(&made, &deleted, |client| {
-        client.deleted_at = deleted.updated_at;
+        client.deleted_at = Some(deleted.deleted_at.expect("a time"));
         client.event_count = 1;
     });
     let again = root.delete(&made.id).await.expect_err("deleted");

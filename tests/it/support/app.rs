@@ -20,6 +20,9 @@ use uuid::Uuid;
 use super::actor::Actor;
 use super::cluster::Cluster;
 
+/// Connections of a service to its database.
+pub(crate) const CONNECTIONS: usize = 8;
+
 /// A running service.
 pub(crate) struct App {
     pub(crate) address: SocketAddr,
@@ -43,13 +46,28 @@ impl App {
 
     /// The service on a database that exists.
     pub(crate) async fn on(database: String, policy: Policy) -> Self {
-        let pool = Database::new(Cluster::get().service(&database), 8);
         let config = ServerConfig {
             listen: ([127, 0, 0, 1], 0).into(),
             policy,
             reflection: true,
             drain: Duration::from_secs(5),
         };
+        Self::configured(database, config).await
+    }
+
+    /// The service without reflection.
+    pub(crate) async fn without_reflection() -> Self {
+        let config = ServerConfig {
+            listen: ([127, 0, 0, 1], 0).into(),
+            policy: Policy::default(),
+            reflection: false,
+            drain: Duration::from_secs(5),
+        };
+        Self::configured(Cluster::get().database().await, config).await
+    }
+
+    async fn configured(database: String, config: ServerConfig) -> Self {
+        let pool = Database::new(Cluster::get().service(&database), CONNECTIONS);
         let listener = TcpListener::bind(config.listen).await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let (stop, stopped) = oneshot::channel::<()>();

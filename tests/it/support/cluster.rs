@@ -3,7 +3,7 @@
 use std::fs::{self, File, Permissions};
 use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::{process, thread};
@@ -45,8 +45,10 @@ impl Cluster {
 
     async fn start() -> (Self, PrivatePostgres) {
         let folder = fresh_folder();
-        // Nothing of a test run outlives it, so nothing needs to reach the disk.
+        // Nothing of a test run outlives it, so nothing needs to reach the disk;
+        // and autovacuum would come between a test's statements and their plans.
         let settings = [
+            ("autovacuum", "off"),
             ("fsync", "off"),
             ("full_page_writes", "off"),
             ("max_connections", "400"),
@@ -112,6 +114,11 @@ impl Cluster {
         let mut config = self.superuser.clone();
         config.dbname(database);
         connect(&config).await
+    }
+
+    /// Where it lives; goes after the run.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// How long PostgreSQL's log is by now.

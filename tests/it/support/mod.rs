@@ -5,11 +5,15 @@ mod actor;
 mod app;
 mod cluster;
 mod failure;
+mod raw;
+mod service;
 
 pub(crate) use actor::{Actor, client};
-pub(crate) use app::{App, Org};
+pub(crate) use app::{App, CONNECTIONS, Org};
 pub(crate) use cluster::{Cluster, connect};
 pub(crate) use failure::Failure;
+pub(crate) use raw::Bytes;
+pub(crate) use service::{Folder, Service};
 
 use tokio::task::JoinSet;
 use uuid::Uuid;

@@ -1,0 +1,167 @@
+//! A database that goes away, comes back, or takes no writes; and health, which
+//! says so.
+
+use std::time::Duration;
+
+use nvito_clients::grpc::proto::CreateClientRequest;
+use tokio::time::{sleep, timeout};
+use tonic::Code;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
+
+use super::{is, notes, waiting};
+use crate::support::{Actor, App, CONNECTIONS, Cluster, client};
+
+/// Ends every connection to the database of `app`, and lets new ones in or not.
+async fn cut(app: &App, allow: bool) {
+    let database = &app.database;
+    let superuser = Cluster::get().superuser("postgres").await;
+    let cut = format!(
+        "ALTER DATABASE {database} ALLOW_CONNECTIONS {allow};
+         SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{database}'"
+    );
+    superuser.batch_execute(&cut).await.expect("cut");
+}
+
+async fn status(app: &App) -> ServingStatus {
+    let mut health = HealthClient::new(app.channel());
+    let answer = health.check(HealthCheckRequest::default()).await;
+    answer.expect("an answer").into_inner().status()
+}
+
+async fn becomes(app: &App, expected: ServingStatus) {
+    let became = async {
+        while status(app).await != expected {
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(Duration::from_secs(15), became)
+        .await
+        .expect("in time");
+}
+
+/// Opens every connection that the service may have.
+async fn open_all(app: &App, actor: &Actor, id: &str) {
+    let held = app.superuser().await;
+    held.batch_execute("BEGIN; LOCK TABLE users")
+        .await
+        .expect("held");
+    let calls: Vec<_> = (0..CONNECTIONS)
+        .map(|_| {
+            let (actor, id) = (actor.clone(), id.to_owned());
+            tokio::spawn(async move { actor.get(&id).await })
+        })
+        .collect();
+    waiting(app, i64::try_from(CONNECTIONS).expect("few")).await;
+    held.batch_execute("COMMIT").await.expect("released");
+    for call in calls {
+        call.await.expect("no panic").expect("found");
+    }
+}
+
+#[tokio::test]
+async fn without_a_database_it_is_unavailable_until_that_is_back() {
+    let app = App::start().await;
+    let own = app.org("Propia").await;
+    let actor = own.platform_admin();
+    let made = actor.create(client("Ana")).await.expect("created");
+    becomes(&app, ServingStatus::Serving).await;
+    cut(&app, false).await;
+    for call in 0..CONNECTIONS + 2 {
+        let failure = match call % 2 {
+            0 => actor.get(&made.id).await,
+            _ => actor.patch(&made.id, notes("a")).await,
+        };
+        let failure = failure.expect_err("no database");
+        is(&failure, Code::Unavailable, "DATABASE_UNAVAILABLE");
+    }
+    becomes(&app, ServingStatus::NotServing).await;
+    cut(&app, true).await;
+    actor.patch(&made.id, notes("a")).await.expect("back");
+    becomes(&app, ServingStatus::Serving).await;
+}
+
+#[tokio::test]
+async fn a_database_that_started_anew_costs_no_call() {
+    let app = App::start().await;
+    let own = app.org("Propia").await;
+    let actor = own.platform_admin();
+    let member = own.member("Eva").await;
+    let new = CreateClientRequest {
+        assigned_to_id: Some(member),
+        ..client("Ana")
+    };
+    let made = actor.create(new).await.expect("created");
+    open_all(&app, &actor, &made.id).await;
+    cut(&app, true).await;
+    actor
+        .patch(&made.id, notes("a"))
+        .await
+        .expect("by a new connection");
+    open_all(&app, &actor, &made.id).await;
+    cut(&app, true).await;
+    actor.get(&made.id).await.expect("by a new connection");
+}
+
+#[tokio::test]
+async fn a_database_that_turned_read_only_is_left() {
+    let app = App::start().await;
+    let own = app.org("Propia").await;
+    let actor = own.platform_admin();
+    let made = actor.create(client("Ana")).await.expect("created");
+    let superuser = Cluster::get().superuser("postgres").await;
+    let read_only = format!(
+        "ALTER DATABASE {} SET default_transaction_read_only",
+        app.database
+    );
+    superuser
+        .batch_execute(&format!("{read_only} = on"))
+        .await
+        .expect("set");
+    cut(&app, true).await;
+    let refused = actor
+        .patch(&made.id, notes("a"))
+        .await
+        .expect_err("read only");
+    is(&refused, Code::Unavailable, "DATABASE_READ_ONLY");
+    actor.get(&made.id).await.expect("can be read");
+    superuser
+        .batch_execute(&format!("{read_only} = off"))
+        .await
+        .expect("set");
+    // No session of before: those would stay read-only for ever.
+    let _ = actor.patch(&made.id, notes("a")).await;
+    actor
+        .patch(&made.id, notes("b"))
+        .await
+        .expect("can be written");
+}
+
+#[tokio::test]
+async fn a_connection_lost_in_the_commit_is_told_so() {
+    let app = App::start().await;
+    let own = app.org("Propia").await;
+    let actor = own.platform_admin();
+    let lose = "CREATE FUNCTION lose() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+                BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END $$;
+                CREATE CONSTRAINT TRIGGER lose AFTER INSERT ON clients
+                DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION lose()";
+    app.superuser()
+        .await
+        .batch_execute(lose)
+        .await
+        .expect("made");
+    let refused = actor.create(client("Ana")).await.expect_err("lost");
+    is(&refused, Code::Unavailable, "COMMIT_OUTCOME_UNKNOWN");
+    assert_eq!(app.count("SELECT count(*) FROM clients").await, 0);
+    app.superuser()
+        .await
+        .batch_execute("DROP FUNCTION lose CASCADE")
+        .await
+        .expect("dropped");
+    actor
+        .create(client("Ana"))
+        .await
+        .expect("by a new connection");
+}

@@ -1,0 +1,232 @@
+//! Messages at random: whatever is in them, the fault is never ours.
+
+use std::cell::Cell;
+
+use nvito_clients::grpc::proto::{
+    ClientPatch, CreateClientRequest, ListClientsRequest, UpdateClientRequest,
+};
+use proptest::option::weighted;
+use proptest::prelude::{Just, Strategy, any, prop_oneof};
+use proptest::sample::select;
+use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
+use prost_types::FieldMask;
+use tokio::runtime::Handle;
+use tokio::task::block_in_place;
+use tonic::Code;
+
+use crate::support::{App, Failure, client};
+
+const CASES: u32 = 300;
+
+/// Texts that have broken programs before.
+const NASTY: [&str; 24] = [
+    "",
+    " ",
+    "\0",
+    "a\0b",
+    "\u{feff}Ana",
+    "\u{202e}anA",
+    "e\u{301}\u{301}\u{301}",
+    "🎉👩‍👩‍👧‍👦",
+    "İIıiſß",
+    "'; DROP TABLE clients; --",
+    "\\",
+    "%",
+    "_%\\",
+    "$1",
+    "{}",
+    "NULL",
+    "+52 1 55 1234 5678",
+    "+5215512345678;ext=1",
+    "tel:+1;phone-context=+52",
+    "ana@example.com",
+    "EKU9003173C9",
+    "name desc",
+    "0192f0c1-2345-7abc-8def-0123456789ab",
+    "\u{1F1F2}\u{1F1FD}\u{fffd}\u{10ffff}",
+];
+
+fn text() -> impl Strategy<Value = String> {
+    prop_oneof![
+        4 => select(&NASTY[..]).prop_map(str::to_owned),
+        3 => "\\PC{0,24}",
+        2 => "[+0-9 ().;ext=*#-]{0,20}",
+        1 => any::<String>(),
+    ]
+}
+
+fn maybe() -> impl Strategy<Value = Option<String>> {
+    weighted(0.3, text())
+}
+
+fn number() -> impl Strategy<Value = i32> {
+    prop_oneof![4 => Just(0), 4 => 0..8, 1 => any::<i32>()]
+}
+
+fn create() -> impl Strategy<Value = CreateClientRequest> {
+    let texts = [(); 7].map(|()| maybe());
+    let numbers = [(); 3].map(|()| number());
+    let ids = (weighted(0.1, text()), weighted(0.1, text()));
+    (text(), texts, numbers, ids, any::<bool>()).prop_map(
+        |(name, texts, [client_type, status, source], (assigned_to_id, request_id), dry)| {
+            let [
+                email,
+                phone,
+                rfc,
+                business_name,
+                billing_address,
+                detail,
+                notes,
+            ] = texts;
+            CreateClientRequest {
+                organization_id: String::new(),
+                name,
+                email,
+                phone,
+                r#type: client_type,
+                status,
+                rfc,
+                business_name,
+                billing_address,
+                acquisition_source: source,
+                acquisition_detail: detail,
+                notes,
+                assigned_to_id,
+                request_id: request_id.unwrap_or_default(),
+                validate_only: dry,
+            }
+        },
+    )
+}
+
+/// A change of the client `id`; the values are those of a creation.
+fn update(id: String) -> impl Strategy<Value = UpdateClientRequest> {
+    const PATHS: [&str; 8] = [
+        "name",
+        "email",
+        "phone",
+        "type",
+        "status",
+        "rfc",
+        "billingAddress",
+        "id",
+    ];
+    let path = prop_oneof![6 => select(&PATHS[..]).prop_map(str::to_owned), 1 => text()];
+    let mask = weighted(0.5, proptest::collection::vec(path, 0..4));
+    let etag = prop_oneof![4 => Just(String::new()), 1 => text()];
+    (create(), mask, etag).prop_map(move |(values, mask, etag)| UpdateClientRequest {
+        id: id.clone(),
+        client: Some(ClientPatch {
+            name: Some(values.name),
+            email: values.email,
+            phone: values.phone,
+            r#type: Some(values.r#type),
+            status: Some(values.status),
+            rfc: values.rfc,
+            business_name: values.business_name,
+            billing_address: values.billing_address,
+            acquisition_source: Some(values.acquisition_source),
+            acquisition_detail: values.acquisition_detail,
+            notes: values.notes,
+            assigned_to_id: values.assigned_to_id,
+        }),
+        update_mask: mask.map(|paths| FieldMask { paths }),
+        etag,
+        request_id: values.request_id,
+        validate_only: values.validate_only,
+    })
+}
+
+/// A list; `token` is one that was handed out, which is sent spoilt as well.
+fn list(token: String) -> impl Strategy<Value = ListClientsRequest> {
+    let spoilt = (Just(token.clone()), any::<usize>(), "[A-Za-z0-9_-]").prop_map(
+        |(mut token, at, other): (String, usize, String)| {
+            let at = at % token.len();
+            token.replace_range(at..=at, &other);
+            token
+        },
+    );
+    let token = prop_oneof![4 => Just(String::new()), 1 => Just(token), 3 => spoilt, 1 => text()];
+    let order = prop_oneof![
+        4 => select(&["", "name", "name desc", "createdAt", "updated_at desc"][..])
+            .prop_map(str::to_owned),
+        1 => text(),
+    ];
+    let rest = (weighted(0.1, text()), any::<bool>());
+    ([(); 4].map(|()| number()), text(), order, token, rest).prop_map(
+        |([page, limit, status, client_type], search, order_by, page_token, rest)| {
+            ListClientsRequest {
+                page,
+                limit,
+                search,
+                status,
+                r#type: client_type,
+                assigned_to_id: rest.0.unwrap_or_default(),
+                unassigned: rest.1,
+                organization_id: String::new(),
+                order_by,
+                show_deleted: false,
+                page_token,
+            }
+        },
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_message_at_random_is_a_fault_of_ours() {
+    let app = App::start().await;
+    let own = app.org("Propia").await;
+    let actor = own.platform_admin();
+    let made = actor.create(client("Ana")).await.expect("created");
+    actor.create(client("Benito")).await.expect("created");
+    let two = ListClientsRequest {
+        limit: 1,
+        ..ListClientsRequest::default()
+    };
+    let token = actor.list(two).await.expect("listed").next_page_token;
+    assert!(!token.is_empty());
+
+    // The same cases in every run: a failure can be repeated.
+    let config = Config {
+        cases: CASES,
+        failure_persistence: None,
+        ..Config::default()
+    };
+    let seed = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    let mut runner = TestRunner::new_with_rng(config, seed);
+    let fine = [const { Cell::new(0) }; 3];
+    let requests = (create(), update(made.id), list(token));
+    let outcome = runner.run(&requests, |(create, update, list)| {
+        let answers = block_in_place(|| {
+            Handle::current().block_on(async {
+                [
+                    actor.create(create).await.map(drop),
+                    actor.update(update).await.map(drop),
+                    actor.list(list).await.map(drop),
+                ]
+            })
+        });
+        for (answer, fine) in answers.into_iter().zip(&fine) {
+            fine.set(fine.get() + u32::from(answer.is_ok()));
+            answer.or_else(|failure| expected(&failure))?;
+        }
+        Ok(())
+    });
+    assert!(outcome.is_ok(), "{outcome:?}");
+    // Neither all refused nor all taken, or nothing was tried.
+    assert!(
+        fine.iter().all(|fine| (10..CASES).contains(&fine.get())),
+        "{fine:?}"
+    );
+}
+
+fn expected(failure: &Failure) -> Result<(), TestCaseError> {
+    match failure.code {
+        Code::InvalidArgument
+        | Code::NotFound
+        | Code::AlreadyExists
+        | Code::FailedPrecondition
+        | Code::Aborted => Ok(()),
+        _ => Err(TestCaseError::fail(format!("{failure:?}"))),
+    }
+}

@@ -1,0 +1,176 @@
+//! The fields of every request, found in the compiled descriptors, and requests
+//! that are right but for one of them.
+
+use nvito_clients::grpc::proto::{CreateClientRequest, FILE_DESCRIPTOR_SET};
+use prost::Message;
+use prost_reflect::{
+    DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MethodDescriptor, ReflectMessage, Value,
+};
+use tonic::Code;
+
+use crate::support::{Actor, App, Failure, client, nobody};
+
+/// A field of a request, by the way to it.
+pub(super) struct Field {
+    pub(super) method: MethodDescriptor,
+    pub(super) way: Vec<FieldDescriptor>,
+}
+
+impl Field {
+    /// Every field of the requests that come alone, those of messages in them
+    /// included.
+    pub(super) fn all() -> Vec<Self> {
+        fn below(method: &MethodDescriptor, way: &[FieldDescriptor], all: &mut Vec<Field>) {
+            let message = match way.last().map(FieldDescriptor::kind) {
+                None => method.input(),
+                Some(Kind::Message(message)) => message,
+                Some(_) => {
+                    let (method, way) = (method.clone(), way.to_vec());
+                    return all.push(Field { method, way });
+                }
+            };
+            for field in message.fields() {
+                below(method, &[way, &[field]].concat(), all);
+            }
+        }
+        let pool = DescriptorPool::decode(FILE_DESCRIPTOR_SET).expect("descriptors");
+        let services = pool
+            .services()
+            .filter(|service| service.package_name() == "nvito.clients.v1");
+        let mut all = Vec::new();
+        for method in services.flat_map(|service| service.methods().collect::<Vec<_>>()) {
+            if !method.is_client_streaming() && !method.is_server_streaming() {
+                below(&method, &[], &mut all);
+            }
+        }
+        all
+    }
+
+    pub(super) fn texts() -> impl Iterator<Item = Self> {
+        let all = Self::all().into_iter();
+        all.filter(|field| matches!(field.last().kind(), Kind::String))
+    }
+
+    pub(super) fn last(&self) -> &FieldDescriptor {
+        self.way.last().expect("at least itself")
+    }
+
+    pub(super) fn name(&self) -> &str {
+        self.last().name()
+    }
+
+    /// Whether it is the id of something.
+    pub(super) fn is_id(&self) -> bool {
+        self.name() == "id" || self.name().ends_with("_id")
+    }
+
+    /// As a violation names it.
+    pub(super) fn path(&self) -> String {
+        let names: Vec<_> = self.way.iter().map(FieldDescriptor::name).collect();
+        let index = if self.last().is_list() { "[0]" } else { "" };
+        names.join(".") + index
+    }
+
+    /// Calls the method with a request that is right but for this field.
+    pub(super) async fn send(&self, rows: &Rows, value: Value) -> Result<(), Failure> {
+        let request = rows.request(&self.method, Some((&self.way, value)));
+        rows.send(&self.method, request.encode_to_vec()).await
+    }
+
+    pub(super) async fn refused(&self, rows: &Rows, value: Value) -> Failure {
+        let what = format!("{} {} {value:?}", self.method.full_name(), self.path());
+        self.send(rows, value).await.expect_err(&what)
+    }
+
+    /// Asserts that the value is a violation at this field and nowhere else.
+    pub(super) async fn violates(&self, rows: &Rows, value: Value, reason: Option<&str>) {
+        let failure = self.refused(rows, value).await;
+        let [(path, found)] = &failure.violations[..] else {
+            panic!("{} {}: {failure:?}", self.method.full_name(), self.path());
+        };
+        assert_eq!((failure.code, path), (Code::InvalidArgument, &self.path()));
+        assert!(reason.is_none_or(|reason| reason == found), "{failure:?}");
+    }
+}
+
+/// What right requests are about.
+pub(super) struct Rows {
+    actor: Actor,
+    organization: String,
+    client: String,
+}
+
+impl Rows {
+    pub(super) async fn of(app: &App) -> Self {
+        let organization = app.org("Propia").await.id;
+        let actor = app.super_admin();
+        let new = CreateClientRequest {
+            organization_id: organization.clone(),
+            ..client("Ana")
+        };
+        let client = actor.create(new).await.expect("created").id;
+        Self {
+            actor,
+            organization,
+            client,
+        }
+    }
+
+    /// A right request with what must be there, but for `wrong`.
+    pub(super) fn request(
+        &self,
+        method: &MethodDescriptor,
+        wrong: Option<(&[FieldDescriptor], Value)>,
+    ) -> DynamicMessage {
+        let mut request = DynamicMessage::new(method.input());
+        self.fill(&mut request, method.parent_service().name());
+        if let Some((way, value)) = wrong {
+            put(&mut request, way, value);
+        }
+        request
+    }
+
+    fn fill(&self, message: &mut DynamicMessage, service: &str) {
+        for field in message.descriptor().fields() {
+            let value = match field.name() {
+                "organization_id" => text(&self.organization),
+                "id" if service == "ClientService" => text(&self.client),
+                "id" | "user_id" => text(nobody()),
+                "name" | "first_name" => text("Ana"),
+                "validate_only" => Value::Bool(true),
+                "user" | "client" => {
+                    let inner = message.get_field_mut(&field).as_message_mut();
+                    self.fill(inner.expect("a message"), service);
+                    continue;
+                }
+                _ => continue,
+            };
+            message.set_field(&field, value);
+        }
+    }
+
+    pub(super) async fn send(
+        &self,
+        method: &MethodDescriptor,
+        message: Vec<u8>,
+    ) -> Result<(), Failure> {
+        let path = format!("{}/{}", method.parent_service().full_name(), method.name());
+        self.actor.raw(&path, message).await.map(drop)
+    }
+}
+
+fn put(message: &mut DynamicMessage, way: &[FieldDescriptor], value: Value) {
+    match way {
+        [last] if last.is_list() => message.set_field(last, Value::List(vec![value])),
+        [last] => message.set_field(last, value),
+        [first, rest @ ..] => {
+            let inner = message.get_field_mut(first).as_message_mut();
+            put(inner.expect("a message"), rest, value);
+        }
+        [] => {}
+    }
+}
+
+pub(super) fn text(text: impl Into<String>) -> Value {
+    Value::String(text.into())
+}
