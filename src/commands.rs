@@ -31,7 +31,7 @@ pub async fn seed(config: &DatabaseConfig, arguments: SeedArgs) -> Result<(), Ca
 
 async fn load(opened: &Opened, arguments: SeedArgs) -> Result<String, Cause> {
     migrations::run(&opened.settings).await?;
-    let database = Database::new(opened.settings.clone(), seed::AT_ONCE);
+    let database = Database::new(opened.settings.clone(), 1);
     let SeedArgs {
         organizations: Some(organizations),
         clients: Some(clients),

@@ -15,7 +15,7 @@ const LIVE_EMAIL: &str = "clients_live_email_key";
 
 /// Messages of PostgreSQL 15–18 (`src/backend/**/*.c`) that the driver hands on
 /// without their SQLSTATE, by how they begin.
-const MESSAGES: [(&str, Reason); 14] = [
+const MESSAGES: [(&str, Reason); 15] = [
     ("deadlock detected", Reason::TransactionConflict), // 40P01
     (
         "canceling statement due to lock timeout",
@@ -24,6 +24,10 @@ const MESSAGES: [(&str, Reason); 14] = [
     (
         "canceling statement due to statement timeout",
         Reason::DeadlineExceeded,
+    ), // 57014
+    (
+        "canceling statement due to user request",
+        Reason::DatabaseUnavailable,
     ), // 57014
     ("could not extend file", Reason::StorageFull),     // 53100
     ("could not write to file", Reason::StorageFull),   // 53100

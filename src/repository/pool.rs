@@ -3,15 +3,19 @@
 use std::time::Duration;
 
 use deadpool::Runtime;
+use diesel::prelude::*;
+use diesel_async::AsyncPgConnection;
+use diesel_async::RunQueryDsl;
 use diesel_async::pooled_connection::deadpool::{Object, Pool};
 use diesel_async::pooled_connection::{
     AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod,
 };
-use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use tokio_util::task::TaskTracker;
+use uuid::Uuid;
 
 use super::connect::connect;
 use super::idempotency::{self, FORGOTTEN_AT_ONCE};
+use super::schema::clients;
 use super::scope::Mode;
 use super::transaction::Transaction;
 use super::{Scope, error};
@@ -63,17 +67,16 @@ impl Database {
         self.pool.get().await.map_err(error::pool)
     }
 
-    /// How many connections there can be.
-    pub(super) fn most_connections(&self) -> usize {
-        self.pool.status().max_size
-    }
-
-    /// Asks the database something that only a working one can answer.
+    /// Looks for a client that is nobody's: only a database that works, with the
+    /// schema and both roles in place, has an answer.
     pub async fn ping(&self) -> Result<()> {
         let mut transaction = Transaction::begin(self, Scope::platform(), Mode::Snapshot).await?;
-        let asked = diesel::sql_query("SELECT FROM clients LIMIT 0")
-            .execute(&mut *transaction)
-            .await;
+        let asked = clients::table
+            .find(Uuid::nil())
+            .select(clients::id)
+            .first::<Uuid>(&mut *transaction)
+            .await
+            .optional();
         transaction
             .finish(asked.map(drop).map_err(Into::into))
             .await

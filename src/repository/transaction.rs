@@ -11,7 +11,7 @@ use diesel_async::{AnsiTransactionManager, AsyncPgConnection, TransactionManager
 
 use super::scope::Mode;
 use super::{Database, Scope, error};
-use crate::error::{Reason, Result};
+use crate::error::Result;
 
 /// A transaction that has taken the role and settings of a [`Scope`].
 ///
@@ -24,30 +24,21 @@ pub(super) struct Transaction {
 }
 
 impl Transaction {
-    /// Begins on a connection that lives. One that the database has ended while
-    /// it lay in the pool shows itself here, before anything is asked of it, and
-    /// the next one is taken; a new one that fails is an answer.
     pub(super) async fn begin(database: &Database, scope: Scope, mode: Mode) -> Result<Self> {
+        let mut connection = database.connection().await?;
         let sql = scope.begin_sql(mode);
-        let mut left = database.most_connections();
-        loop {
-            let mut connection = database.connection().await?;
-            let begun = AnsiTransactionManager::begin_transaction_sql(&mut *connection, &sql).await;
-            let Err(cause) = begun else {
-                return Ok(Self {
-                    connection,
-                    scope,
-                    mode,
-                });
-            };
+        let begun = AnsiTransactionManager::begin_transaction_sql(&mut *connection, &sql).await;
+        if let Err(cause) = begun {
             // It may have begun and failed at the role: such a connection is
             // in a transaction that its manager knows nothing of.
             drop(Object::take(connection));
-            if left == 0 || error::classify(&cause) != Reason::DatabaseUnavailable {
-                return Err(cause.into());
-            }
-            left -= 1;
+            return Err(cause.into());
         }
+        Ok(Self {
+            connection,
+            scope,
+            mode,
+        })
     }
 
     pub(super) fn scope(&self) -> Scope {
