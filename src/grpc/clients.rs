@@ -3,7 +3,7 @@
 use tonic::{Request, Response, Status};
 
 use super::call::{Call, Gate, Write, fingerprint, idempotency, write};
-use super::convert::client as convert;
+use super::convert::{answer, client as convert};
 use super::proto::client_service_server::ClientService;
 use super::proto::{
     CreateClientRequest, CreateClientResponse, DeleteClientRequest, DeleteClientResponse,
@@ -38,7 +38,7 @@ impl ClientService for Clients {
                 validate_only: message.validate_only,
                 idempotency: idempotency(asked.request, &repository, "CreateClient", &message),
             };
-            let reply = convert::reply(call.language, |client| CreateClientResponse { client });
+            let reply = answer::reply(call.language, |client| CreateClientResponse { client });
             write(&repository, CreateClient(asked.client), how, reply).await
         };
         self.gate
@@ -57,7 +57,7 @@ impl ClientService for Clients {
             let id = convert::id(&message.id)?;
             let client = call.repository()?.client(id, message.show_deleted).await?;
             Ok(GetClientResponse {
-                client: Some(convert::client(&client, call.language)),
+                client: Some(answer::client(&client, call.language)),
             })
         };
         self.gate
@@ -80,7 +80,7 @@ impl ClientService for Clients {
             let list = repository
                 .list_clients(&asked.filter, asked.order, asked.position)
                 .await?;
-            Ok(convert::listed(&list, &token_of, call.language))
+            Ok(answer::listed(&list, &token_of, call.language))
         };
         self.gate
             .answer(request, Permission::AdminPanel, work)
@@ -103,7 +103,7 @@ impl ClientService for Clients {
                 patch: asked.patch,
                 etag: asked.etag,
             };
-            let reply = convert::reply(call.language, |client| UpdateClientResponse { client });
+            let reply = answer::reply(call.language, |client| UpdateClientResponse { client });
             write(&repository, change, how, reply).await
         };
         self.gate
@@ -126,7 +126,7 @@ impl ClientService for Clients {
                 id: asked.id,
                 etag: asked.etag,
             };
-            let reply = convert::reply(call.language, |client| DeleteClientResponse { client });
+            let reply = answer::reply(call.language, |client| DeleteClientResponse { client });
             write(&repository, deletion, how, reply).await
         };
         self.gate

@@ -3,6 +3,7 @@
 //! A message becomes a command of the domain with every violation collected;
 //! the rules themselves are the domain's.
 
+pub(super) mod answer;
 mod check;
 pub(super) mod client;
 pub(super) mod directory;
