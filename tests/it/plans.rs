@@ -97,12 +97,18 @@ fn filters(assignee: &str, sight: Sight) -> Vec<ListClientsRequest> {
     filters
 }
 
-/// Makes a call and says which of its plans read the table of clients whole.
-async fn scans<T>(call: impl Future<Output = T>) -> (T, Vec<String>) {
+/// Makes a call and hands out what PostgreSQL writes down of its plans.
+async fn plans<T>(call: impl Future<Output = T>) -> (T, String) {
     let before = Cluster::get().log_length();
     let answer = call.await;
     let log = Cluster::get().log_after(before);
     assert!(log.contains("Query Text"), "the plans are written down");
+    (answer, log)
+}
+
+/// Makes a call and says which of its plans read the table of clients whole.
+async fn scans<T>(call: impl Future<Output = T>) -> (T, Vec<String>) {
+    let (answer, log) = plans(call).await;
     let scans = log
         .lines()
         .filter(|line| line.contains("Seq Scan on clients"));
@@ -157,6 +163,20 @@ async fn no_call_reads_every_client() {
                 .await;
             }
         }
+    }
+    for (search, trigrams) in [
+        ("garcía", true),
+        ("lopez", true),
+        ("g", false),
+        ("@", false),
+    ] {
+        let request = ListClientsRequest {
+            search: search.to_owned(),
+            ..Default::default()
+        };
+        let (found, log) = plans(tenant.list(request)).await;
+        assert!(!found.expect("a page").clients.is_empty(), "{search}");
+        assert_eq!(log.contains("clients_search_idx"), trigrams, "{search}");
     }
     single_rows(&tenant, &root, &organization, &assignee).await;
 
