@@ -2,9 +2,10 @@ use std::{fs, os::unix::fs::PermissionsExt};
 
 use super::*;
 
-/// Downloads 20 MB: run it with `--ignored`.
+/// Downloads 20 MB, so it is run by hand when `npm.rs` or its version changes:
+/// `cargo test --lib npm -- --ignored`.
 #[tokio::test]
-#[ignore = "needs npm and its registry"]
+#[ignore = "needs npm and its registry; a suite that needs the network would fail without cause"]
 async fn npm_supplies_a_server_where_none_is_installed() {
     let folder = tempfile::tempdir().expect("a temp folder");
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("mine");
