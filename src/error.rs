@@ -4,7 +4,7 @@
 //! that a caller's program switches on. `grpc::status` gives it a code and
 //! sentences; `repository::error` makes it of what the driver says.
 
-use std::fmt;
+mod reason;
 
 use uuid::Uuid;
 
@@ -12,6 +12,8 @@ use crate::domain::client::Etag;
 use crate::domain::ids::ClientId;
 use crate::domain::lifecycle::ClientStatus;
 use crate::domain::principal::Role;
+
+pub use reason::Reason;
 
 /// The result of everything below the transport.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -67,6 +69,9 @@ pub enum Error {
         /// Where it was asked to go.
         to: ClientStatus,
     },
+    /// Only a deleted client can be purged.
+    #[error("CLIENT_NOT_DELETED")]
+    ClientNotDeleted,
     /// Somebody wrote the row after the caller read it.
     #[error("ETAG_MISMATCH")]
     EtagMismatch {
@@ -148,6 +153,7 @@ impl Error {
             Self::NotFound { resource, .. } => resource.not_found(),
             Self::EmailTaken { .. } => Reason::ClientEmailTaken,
             Self::TransitionNotAllowed { .. } => Reason::ClientTransitionNotAllowed,
+            Self::ClientNotDeleted => Reason::ClientNotDeleted,
             Self::EtagMismatch { .. } => Reason::EtagMismatch,
             Self::CommitOutcomeUnknown { .. } => Reason::CommitOutcomeUnknown,
         }
@@ -237,6 +243,18 @@ pub enum Problem {
     },
     /// Not a moment between the years 1 and 9999.
     InvalidTimestamp,
+    /// More entries than one call takes.
+    TooMany {
+        /// How many may be given.
+        most: usize,
+        /// How many were.
+        given: usize,
+    },
+    /// An end that does not come after its beginning.
+    InvalidRange {
+        /// The field of the beginning.
+        from: &'static str,
+    },
     /// A number outside its range.
     OutOfRange {
         /// The least.
@@ -272,6 +290,8 @@ pub enum Problem {
     },
     /// Bytes that are no message of this method, or text that is no UTF-8.
     MalformedMessage,
+    /// It belongs to another organization than what it is to be linked to.
+    OrganizationMismatch,
     /// Nobody active in the organization has this id.
     AssigneeNotInOrganization,
     /// No organization has this id.
@@ -287,78 +307,6 @@ pub enum Problem {
     },
 }
 
-macro_rules! reasons {
-    ($($variant:ident = $name:literal),+ $(,)?) => {
-        /// Why, for programs: the values of `ErrorReason` in the proto, where
-        /// each is explained with an example.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        #[allow(missing_docs, reason = "documented in error_reason.proto, once")]
-        pub enum Reason { $($variant),+ }
-
-        impl Reason {
-            /// Every reason.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
-
-            /// As it stands in `ErrorInfo.reason`.
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $name),+ }
-            }
-        }
-    };
-}
-
-reasons! {
-    ValidationFailed = "VALIDATION_FAILED",
-    Required = "REQUIRED",
-    TooLong = "TOO_LONG",
-    InvalidCharacter = "INVALID_CHARACTER",
-    InvalidUuid = "INVALID_UUID",
-    InvalidEmail = "INVALID_EMAIL",
-    InvalidEnum = "INVALID_ENUM",
-    InvalidTimestamp = "INVALID_TIMESTAMP",
-    OutOfRange = "OUT_OF_RANGE",
-    RfcInvalidFormat = "RFC_INVALID_FORMAT",
-    RfcTypeMismatch = "RFC_TYPE_MISMATCH",
-    UnknownField = "UNKNOWN_FIELD",
-    ReadOnlyField = "READ_ONLY_FIELD",
-    Immutable = "IMMUTABLE",
-    MutuallyExclusive = "MUTUALLY_EXCLUSIVE",
-    InvalidOrderBy = "INVALID_ORDER_BY",
-    MalformedMessage = "MALFORMED_MESSAGE",
-    RequestIdReused = "REQUEST_ID_REUSED",
-    InvalidPageToken = "INVALID_PAGE_TOKEN",
-    PageTooDeep = "PAGE_TOO_DEEP",
-    AssigneeNotInOrganization = "ASSIGNEE_NOT_IN_ORGANIZATION",
-    OrganizationNotFound = "ORGANIZATION_NOT_FOUND",
-    IdentityMissing = "IDENTITY_MISSING",
-    IdentityInvalid = "IDENTITY_INVALID",
-    RoleRequired = "ROLE_REQUIRED",
-    OrganizationNotAllowed = "ORGANIZATION_NOT_ALLOWED",
-    ClientNotFound = "CLIENT_NOT_FOUND",
-    MemberNotFound = "MEMBER_NOT_FOUND",
-    EventNotFound = "EVENT_NOT_FOUND",
-    ClientEmailTaken = "CLIENT_EMAIL_TAKEN",
-    ClientTransitionNotAllowed = "CLIENT_TRANSITION_NOT_ALLOWED",
-    EtagMismatch = "ETAG_MISMATCH",
-    TransactionConflict = "TRANSACTION_CONFLICT",
-    LockTimeout = "LOCK_TIMEOUT",
-    DeadlineExceeded = "DEADLINE_EXCEEDED",
-    ServerOverloaded = "SERVER_OVERLOADED",
-    StorageFull = "STORAGE_FULL",
-    DatabaseUnavailable = "DATABASE_UNAVAILABLE",
-    DatabaseReadOnly = "DATABASE_READ_ONLY",
-    CommitOutcomeUnknown = "COMMIT_OUTCOME_UNKNOWN",
-    MessageTooLarge = "MESSAGE_TOO_LARGE",
-    MethodNotFound = "METHOD_NOT_FOUND",
-    Internal = "INTERNAL",
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
 impl Problem {
     /// The reason a caller's program switches on.
     pub fn reason(&self) -> Reason {
@@ -370,6 +318,9 @@ impl Problem {
             Self::InvalidEmail => Reason::InvalidEmail,
             Self::InvalidEnum { .. } => Reason::InvalidEnum,
             Self::InvalidTimestamp => Reason::InvalidTimestamp,
+            Self::TooMany { .. } => Reason::TooMany,
+            Self::InvalidRange { .. } => Reason::InvalidRange,
+            Self::OrganizationMismatch => Reason::OrganizationMismatch,
             Self::OutOfRange { .. } => Reason::OutOfRange,
             Self::RfcInvalidFormat => Reason::RfcInvalidFormat,
             Self::RfcTypeMismatch { .. } => Reason::RfcTypeMismatch,

@@ -25,7 +25,8 @@ use crate::grpc::proto::client_service_server::{ClientServiceServer, SERVICE_NAM
 use crate::grpc::proto::directory_service_server::{
     DirectoryServiceServer, SERVICE_NAME as DIRECTORY,
 };
-use crate::grpc::{Clients, Directory, Gate, interceptor};
+use crate::grpc::proto::event_service_server::{EventServiceServer, SERVICE_NAME as EVENTS};
+use crate::grpc::{Clients, Directory, Events, Gate, interceptor};
 use crate::postgres::{self, PrivatePostgres};
 use crate::repository::{Database, migrations};
 use crate::seed;
@@ -95,6 +96,8 @@ pub async fn run(
     let gate = Gate::new(database.clone(), config.policy.clone());
     let clients = ClientServiceServer::new(Clients::new(gate.clone()))
         .max_decoding_message_size(MESSAGE_MOST);
+    let events =
+        EventServiceServer::new(Events::new(gate.clone())).max_decoding_message_size(MESSAGE_MOST);
     let directory =
         DirectoryServiceServer::new(Directory::new(gate)).max_decoding_message_size(MESSAGE_MOST);
     let (reflection, reflection_alpha) = if config.reflection {
@@ -114,6 +117,7 @@ pub async fn run(
         )
         .add_service(health)
         .add_service(InterceptedService::new(clients, interceptor::identify))
+        .add_service(InterceptedService::new(events, interceptor::identify))
         .add_service(InterceptedService::new(directory, interceptor::identify))
         .add_optional_service(reflection)
         .add_optional_service(reflection_alpha);
@@ -198,7 +202,7 @@ async fn status(database: &Database) -> Option<ServingStatus> {
 }
 
 async fn report(reporter: &HealthReporter, status: ServingStatus) {
-    for service in ["", CLIENTS, DIRECTORY] {
+    for service in ["", CLIENTS, EVENTS, DIRECTORY] {
         reporter.set_service_status(service, status).await;
     }
 }

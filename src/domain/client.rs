@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 
 use crate::domain::ids::{ClientId, EventId, OrganizationId, UserId};
 use crate::domain::lifecycle::ClientStatus;
+use crate::domain::names::names;
 use crate::domain::phone::Phone;
 use crate::domain::rfc::Rfc;
 use crate::error::{Error, Problem};
@@ -22,29 +23,6 @@ pub const ACQUISITION_DETAIL_MOST: usize = 255;
 pub const NOTES_MOST: usize = 2000;
 /// Most events in the detail of one client.
 pub const EVENTS_MOST: i64 = 1000;
-
-macro_rules! names {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub enum $name { $($(#[$variant_doc])* $variant),+ }
-
-        impl $name {
-            /// Every value.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
-
-            /// The name of the spec, which is also the database's.
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $text),+ }
-            }
-
-            /// The value of a name of [`as_str`](Self::as_str).
-            pub fn from_name(name: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|value| value.as_str() == name)
-            }
-        }
-    };
-}
 
 names! {
     /// Natural or legal person (spec §2 `ClientType`).
@@ -159,7 +137,7 @@ impl ClientPatch {
             email: self.email.unwrap_or(current.email),
             phone: self.phone.unwrap_or(current.phone),
             client_type: self.client_type.unwrap_or(current.client_type),
-            status: self.status.unwrap_or(current.status),
+            status: self.status.unwrap_or(from),
             rfc: self.rfc.unwrap_or(current.rfc),
             business_name: self.business_name.unwrap_or(current.business_name),
             billing_address: self.billing_address.unwrap_or(current.billing_address),
@@ -174,12 +152,7 @@ impl ClientPatch {
         };
         next.check()
             .map_err(|problem| Error::violation(rfc_path, problem))?;
-        if !from.may_become(next.status) {
-            return Err(Error::TransitionNotAllowed {
-                from,
-                to: next.status,
-            });
-        }
+        from.transition(next.status)?;
         Ok(next)
     }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::error::Error;
+
 /// Where a client stands (spec §2 `ClientStatus`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum ClientStatus {
@@ -50,10 +52,20 @@ impl ClientStatus {
         }
     }
 
-    /// Whether a client may go from here to `target`. Staying is no step and
-    /// always fine.
-    pub fn may_become(self, target: Self) -> bool {
-        self == target || self.allowed_transitions().contains(&target)
+    /// Where a client stands after it was asked to go from here to `target`.
+    /// Staying is no step and always fine.
+    ///
+    /// Fails with `CLIENT_TRANSITION_NOT_ALLOWED` where the table has no such
+    /// step.
+    pub fn transition(self, target: Self) -> Result<Self, Error> {
+        if self == target || self.allowed_transitions().contains(&target) {
+            Ok(target)
+        } else {
+            Err(Error::TransitionNotAllowed {
+                from: self,
+                to: target,
+            })
+        }
     }
 }
 
@@ -65,7 +77,8 @@ impl fmt::Display for ClientStatus {
 
 #[cfg(test)]
 mod tests {
-    use super::ClientStatus::{self, Active, Completed, Inactive, Prospect};
+    use super::*;
+    use ClientStatus::{Active, Completed, Inactive, Prospect};
 
     #[test]
     fn all_sixteen_pairs() {
@@ -79,8 +92,15 @@ mod tests {
         ];
         for from in ClientStatus::ALL {
             for to in ClientStatus::ALL {
-                let fine = from == to || steps.contains(&(from, to));
-                assert_eq!(from.may_become(to), fine, "{from} → {to}");
+                let outcome = from.transition(to);
+                if from == to || steps.contains(&(from, to)) {
+                    assert_eq!(outcome.expect("a step"), to, "{from} → {to}");
+                } else {
+                    let Err(Error::TransitionNotAllowed { from: a, to: b }) = outcome else {
+                        panic!("{from} → {to}: {outcome:?}");
+                    };
+                    assert_eq!((a, b), (from, to));
+                }
             }
         }
     }

@@ -147,7 +147,7 @@ impl fmt::Display for Advisory {
 /// NFC, without the spaces and signs people put between the parts, in upper
 /// case. Only ASCII letters and `ñ` are raised: `to_uppercase` would turn `ſ`
 /// into `S` and let it pass.
-fn normalize(text: &str) -> String {
+pub fn normalize(text: &str) -> String {
     text.nfc()
         .filter(|c| !c.is_whitespace() && !matches!(c, '-' | '_' | '.' | '/'))
         .map(|c| {

@@ -8,7 +8,7 @@ use crate::error::Problem;
 pub const MOST: usize = 100;
 
 /// A fragment of a name, an e-mail or a telephone number.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Search {
     /// As typed; `%` and `_` are plain characters.
     pub fragment: String,
@@ -29,7 +29,8 @@ impl Search {
 }
 
 /// A whole number gives its national digits, which every way of writing it
-/// contains; a part of one gives its digits, three at least.
+/// contains; a part of one gives its digits, three at least, without what
+/// stands before a national number.
 fn digits(fragment: &str) -> Option<String> {
     let of_a_number = |c: char| c.is_ascii_digit() || " +-().".contains(c);
     if !fragment.chars().all(of_a_number) {
@@ -38,7 +39,15 @@ fn digits(fragment: &str) -> Option<String> {
     if let Some(e164) = phone::e164(fragment) {
         return Some(e164.strip_prefix("+52").unwrap_or(&e164[1..]).to_owned());
     }
-    let digits: String = fragment.chars().filter(char::is_ascii_digit).collect();
+    let mut digits: String = fragment.chars().filter(char::is_ascii_digit).collect();
+    if let Some(national) = fragment.strip_prefix("+52").and(digits.strip_prefix("52")) {
+        // No area code begins with the 1 that once told mobile phones.
+        let national = national.strip_prefix('1').unwrap_or(national);
+        digits = match national.len() {
+            0..3 => format!("52{national}"),
+            _ => national.to_owned(),
+        };
+    }
     (digits.len() >= 3).then_some(digits)
 }
 
@@ -54,6 +63,11 @@ mod tests {
             ("1234-5678", Some("12345678")),
             ("(55) 12", Some("5512")),
             ("+52 1 55 1234 5678", Some("5512345678")),
+            ("+52 1 55 1234", Some("551234")),
+            ("+52 551", Some("551")),
+            ("+52 1 55", Some("5255")),
+            ("+52 1", None),
+            ("52 1 55 1234", Some("521551234")),
             ("55.1234.5678", Some("5512345678")),
             ("+1 415 555 2671", Some("14155552671")),
             ("ana 5512", None),

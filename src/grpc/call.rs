@@ -61,6 +61,7 @@ impl Gate {
             gate: self.clone(),
             principal: principal.clone(),
             language: context.map_or(Language::Spanish, |context| context.language),
+            request_id: context.map_or_else(String::new, |context| context.request_id.clone()),
         })
     }
 }
@@ -71,6 +72,7 @@ pub(super) struct Call {
     principal: Principal,
     /// Of human messages in the answer.
     pub(super) language: Language,
+    request_id: String,
 }
 
 impl Call {
@@ -78,6 +80,11 @@ impl Call {
     /// the method asks for.
     pub(super) fn require(&self, permission: Permission) -> Result<()> {
         self.principal.require(permission, &self.gate.policy)
+    }
+
+    /// Whether the caller holds a permission.
+    pub(super) fn may(&self, permission: Permission) -> bool {
+        self.require(permission).is_ok()
     }
 
     /// All that the caller may see.
@@ -89,7 +96,8 @@ impl Call {
     /// name that is no UUID is left to validation, which finds it again.
     pub(super) fn repository_of(&self, named: &str) -> Result<Repository> {
         let scope = Scope::of(&self.principal, OrganizationId::parse(named).ok())?;
-        Ok(Repository::new(self.gate.database.clone(), scope))
+        let database = self.gate.database.clone();
+        Ok(Repository::new(database, scope, self.request_id.clone()))
     }
 }
 
@@ -100,6 +108,13 @@ pub(super) struct Write {
     /// What a repetition is told by.
     pub(super) idempotency: Option<Idempotency>,
 }
+
+/// How a write is answered that ends as made once when it is made twice: it
+/// needs no request id.
+pub(super) const PLAIN: Write = Write {
+    validate_only: false,
+    idempotency: None,
+};
 
 /// Carries out a write and turns its output into the answer, or hands out the
 /// answer the same call got before.

@@ -2,8 +2,8 @@
 
 use tonic::{Request, Response, Status};
 
-use super::call::{Call, Gate, Write, write};
-use super::convert::directory as convert;
+use super::call::{Call, Gate, PLAIN, write};
+use super::convert::{directory as convert, event};
 use super::proto::directory_service_server::DirectoryService;
 use super::proto::{
     ListMembersRequest, ListMembersResponse, ListOrganizationsRequest, ListOrganizationsResponse,
@@ -13,12 +13,6 @@ use super::proto::{
 };
 use crate::domain::principal::Permission;
 use crate::repository::{UpsertEvent, UpsertOrganization};
-
-/// An upsert or removal made twice ends as made once: no request id is needed.
-const PLAIN: Write = Write {
-    validate_only: false,
-    idempotency: None,
-};
 
 /// Copies of what the neighbours own.
 pub struct Directory {
@@ -95,10 +89,10 @@ impl DirectoryService for Directory {
         request: Request<UpsertEventRequest>,
     ) -> Result<Response<UpsertEventResponse>, Status> {
         let work = async |call: Call, message: UpsertEventRequest| {
-            let event = convert::event(&message)?;
-            write(&call.repository()?, UpsertEvent(event), PLAIN, |written| {
+            let upsert = UpsertEvent(convert::event(&message)?);
+            write(&call.repository()?, upsert, PLAIN, |written| {
                 UpsertEventResponse {
-                    event: Some(convert::to_event(written)),
+                    event: Some(event::event(written)),
                 }
             })
             .await

@@ -4,6 +4,7 @@
 //! a stored row ever stands in them.
 
 use super::context::Language;
+use crate::domain::lifecycle::ClientStatus;
 use crate::domain::rfc::Advisory;
 use crate::error::{Problem, Reason};
 
@@ -83,6 +84,14 @@ pub(super) fn headline(reason: Reason) -> Sentence {
             "A client cannot go from its status to this one.",
             "Un cliente no puede pasar de su estado actual al solicitado.",
         ),
+        Reason::ClientNotDeleted => say(
+            "Only a deleted client can be purged; delete it first.",
+            "Solo se puede purgar un cliente eliminado; elimínalo primero.",
+        ),
+        Reason::OrganizationMismatch => say(
+            "The event and the client belong to different organizations.",
+            "El evento y el cliente pertenecen a organizaciones distintas.",
+        ),
         Reason::EtagMismatch => say(
             "The client has changed since it was read; read it again.",
             "El cliente cambió desde que se leyó; vuelve a consultarlo.",
@@ -133,6 +142,8 @@ pub(super) fn headline(reason: Reason) -> Sentence {
         | Reason::InvalidEnum
         | Reason::InvalidTimestamp
         | Reason::OutOfRange
+        | Reason::TooMany
+        | Reason::InvalidRange
         | Reason::RfcInvalidFormat
         | Reason::RfcTypeMismatch
         | Reason::UnknownField
@@ -175,6 +186,14 @@ pub(super) fn problem(problem: &Problem) -> Sentence {
             "Must be a moment between the years 1 and 9999.",
             "Debe ser un momento entre los años 1 y 9999.",
         ),
+        Problem::TooMany { most, given } => say(
+            format!("At most {most} may be given; there are {given}."),
+            format!("Se permiten {most} como máximo; hay {given}."),
+        ),
+        Problem::InvalidRange { from } => say(
+            format!("Must be later than {from}."),
+            format!("Debe ser posterior a {from}."),
+        ),
         Problem::OutOfRange { least, most } => say(
             format!("Must be between {least} and {most}."),
             format!("Debe estar entre {least} y {most}."),
@@ -215,12 +234,34 @@ pub(super) fn problem(problem: &Problem) -> Sentence {
             "Not a message of this method, or its text is not UTF-8.",
             "No es un mensaje de este método o su texto no es UTF-8.",
         ),
-        Problem::AssigneeNotInOrganization
+        Problem::OrganizationMismatch
+        | Problem::AssigneeNotInOrganization
         | Problem::OrganizationNotFound
         | Problem::RequestIdReused
         | Problem::InvalidPageToken
         | Problem::PageTooDeep { .. } => headline(problem.reason()),
     }
+}
+
+/// Why a client cannot go from one status to another, and where it can.
+pub(super) fn transition(from: ClientStatus, to: ClientStatus) -> Sentence {
+    let allowed = from.allowed_transitions();
+    say(
+        format!(
+            "A client that is {from} may become {}, not {to}.",
+            names(allowed, " or ")
+        ),
+        format!(
+            "Un cliente en {from} puede pasar a {}, no a {to}.",
+            names(allowed, " o ")
+        ),
+    )
+}
+
+/// Statuses by their names.
+pub(super) fn names(statuses: &[ClientStatus], separator: &str) -> String {
+    let names: Vec<_> = statuses.iter().map(|status| status.as_str()).collect();
+    names.join(separator)
 }
 
 /// What is odd about an RFC.

@@ -5,6 +5,7 @@ mod clients;
 pub mod context;
 mod convert;
 mod directory;
+mod events;
 pub mod interceptor;
 pub mod layers;
 mod messages;
@@ -13,6 +14,7 @@ pub mod status;
 pub use call::Gate;
 pub use clients::Clients;
 pub use directory::Directory;
+pub use events::Events;
 
 /// The contract as Rust types.
 #[allow(

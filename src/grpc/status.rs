@@ -12,8 +12,7 @@ use tonic_types::{
 use uuid::Uuid;
 
 use super::context::{Context, Language};
-use super::messages;
-use crate::domain::lifecycle::ClientStatus;
+use super::messages::{self, names};
 use crate::error::{Cause, Error, Reason, Violation, causes};
 
 /// `ErrorInfo.domain`.
@@ -49,7 +48,14 @@ pub fn of(error: &Error, context: Option<&Context>) -> Status {
             details.set_precondition_failure(vec![PreconditionViolation::new(
                 reason.as_str(),
                 "client.status",
-                format!("{from} → {to}"),
+                messages::transition(*from, *to).in_(language),
+            )]);
+        }
+        Error::ClientNotDeleted => {
+            details.set_precondition_failure(vec![PreconditionViolation::new(
+                reason.as_str(),
+                "client.deleted_at",
+                sentence.in_(language),
             )]);
         }
         _ => {}
@@ -122,7 +128,7 @@ fn metadata(error: &Error, request_id: &str) -> HashMap<String, String> {
         Error::TransitionNotAllowed { from, to } => HashMap::from([
             ("from".to_owned(), from.to_string()),
             ("to".to_owned(), to.to_string()),
-            ("allowed".to_owned(), names(from.allowed_transitions())),
+            ("allowed".to_owned(), names(from.allowed_transitions(), ",")),
         ]),
         Error::CommitOutcomeUnknown { retry_safe, cause } => {
             log(error, request_id, cause);
@@ -159,14 +165,6 @@ fn log(error: &Error, request_id: &str, cause: &Cause) -> String {
     error_id
 }
 
-fn names(statuses: &[ClientStatus]) -> String {
-    statuses
-        .iter()
-        .map(|status| status.as_str())
-        .collect::<Vec<_>>()
-        .join(",")
-}
-
 /// The code of each reason. A reason that stands in a violation only never
 /// gets here on its own; it is the caller's fault all the same.
 fn code(reason: Reason) -> Code {
@@ -180,6 +178,9 @@ fn code(reason: Reason) -> Code {
         | Reason::InvalidEnum
         | Reason::InvalidTimestamp
         | Reason::OutOfRange
+        | Reason::TooMany
+        | Reason::InvalidRange
+        | Reason::OrganizationMismatch
         | Reason::RfcInvalidFormat
         | Reason::RfcTypeMismatch
         | Reason::UnknownField
@@ -197,7 +198,7 @@ fn code(reason: Reason) -> Code {
         Reason::RoleRequired | Reason::OrganizationNotAllowed => Code::PermissionDenied,
         Reason::ClientNotFound | Reason::MemberNotFound | Reason::EventNotFound => Code::NotFound,
         Reason::ClientEmailTaken => Code::AlreadyExists,
-        Reason::ClientTransitionNotAllowed => Code::FailedPrecondition,
+        Reason::ClientTransitionNotAllowed | Reason::ClientNotDeleted => Code::FailedPrecondition,
         Reason::EtagMismatch | Reason::TransactionConflict | Reason::LockTimeout => Code::Aborted,
         Reason::DeadlineExceeded => Code::DeadlineExceeded,
         Reason::ServerOverloaded | Reason::StorageFull | Reason::MessageTooLarge => {

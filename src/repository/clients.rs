@@ -1,18 +1,22 @@
-//! One client: create, read, update, delete.
+//! One client: created, read, changed; and what its other writes share.
 
 use diesel::dsl::sql;
+use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::sql_types::{Bool, Nullable, Text, Timestamptz};
+use diesel::query_builder::QueryFragment;
+use diesel::sql_types::{Bool, Text};
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
 use super::Repository;
+use super::history::{Told, tell};
 use super::mutation::Mutation;
 use super::rows::{ClientColumns, ClientRow, complete};
 use super::schema::{clients, events, organization_members as members, users};
 use super::scope::Mode;
 use super::transaction::Transaction;
 use crate::domain::client::{Client, ClientPatch, EVENTS_MOST, EventSummary, NewClient};
+use crate::domain::history::{HistoryKind, beginning, differences};
 use crate::domain::ids::{ClientId, EventId, OrganizationId, UserId};
 use crate::error::{Error, Problem, Reason, Resource, Result};
 
@@ -23,6 +27,25 @@ impl Repository {
         let mut transaction = self.begin(Mode::Snapshot).await?;
         let outcome = Self::client_with_events(&mut transaction, id, deleted).await;
         transaction.finish(outcome).await
+    }
+
+    /// The live clients among `ids`, in no order, without their events.
+    pub async fn clients(&self, ids: &[ClientId]) -> Result<Vec<Client>> {
+        let mut transaction = self.begin(Mode::Snapshot).await?;
+        let outcome = Self::clients_among(&mut transaction, ids).await;
+        transaction.finish(outcome).await
+    }
+
+    async fn clients_among(transaction: &mut Transaction, ids: &[ClientId]) -> Result<Vec<Client>> {
+        let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+        let rows = transaction
+            .scope()
+            .clients(false)
+            .filter(clients::id.eq_any(ids))
+            .select(ClientRow::as_select())
+            .load(&mut **transaction)
+            .await?;
+        complete(transaction, rows).await
     }
 
     async fn client_with_events(
@@ -101,7 +124,11 @@ impl Mutation for CreateClient {
             .await
             .optional()?;
         match row {
-            Some(row) => one(complete(transaction, vec![row]).await?),
+            Some(row) => {
+                let told = Told::of(HistoryKind::Created, beginning(&new.fields));
+                tell(transaction, &row, told).await?;
+                one(complete(transaction, vec![row]).await?)
+            }
             None => Err(email_taken(transaction, organization, new).await?),
         }
     }
@@ -125,7 +152,7 @@ impl Mutation for UpdateClient {
 
     #[allow(private_interfaces, reason = "run by Repository::perform only")]
     async fn run(&self, transaction: &mut Transaction) -> Result<Client> {
-        let row = lock(transaction, self.id).await?;
+        let row = lock(transaction, self.id, Sight::Live).await?;
         row.etag().check(self.etag.as_deref())?;
         let current = row.fields()?;
         let next = self.patch.clone().apply(&current)?;
@@ -137,61 +164,55 @@ impl Mutation for UpdateClient {
             let path = "client.assigned_to_id";
             check_assignee(transaction, organization, next.assigned_to, path).await?;
         }
-        if next.email != current.email
-            && let Some(holder) = email_holder(
-                transaction,
-                row.organization_id,
-                next.email.as_deref(),
-                self.id,
-            )
-            .await?
-        {
-            return Err(Error::EmailTaken { holder });
+        if next.email != current.email {
+            check_email(transaction, &row, next.email.as_deref()).await?;
         }
-        let row = diesel::update(clients::table.find(row.id))
-            .filter(clients::organization_id.eq(row.organization_id))
-            .set(ClientColumns::from(&next))
-            .returning(ClientRow::as_returning())
-            .get_result(&mut **transaction)
-            .await?;
-        one(complete(transaction, vec![row]).await?)
+        let told = Told::of(HistoryKind::Updated, differences(&current, &next));
+        write(transaction, &row, ClientColumns::from(&next), told).await
     }
 }
 
-/// Deletes a client softly: assignee and events stay linked (api.md, decision 3).
-///
-/// Fails with `CLIENT_NOT_FOUND` or `ETAG_MISMATCH`.
-pub struct DeleteClient {
-    /// Which.
-    pub id: ClientId,
-    /// Only if it still has this etag.
-    pub etag: Option<String>,
+/// Changes columns of a locked row and tells so in its history.
+pub(super) async fn write<C>(
+    transaction: &mut Transaction,
+    row: &ClientRow,
+    columns: C,
+    told: Told<'_>,
+) -> Result<Client>
+where
+    C: AsChangeset<Target = clients::table>,
+    C::Changeset: QueryFragment<Pg> + Send,
+{
+    let row = diesel::update(clients::table.find(row.id))
+        .filter(clients::organization_id.eq(row.organization_id))
+        .set(columns)
+        .returning(ClientRow::as_returning())
+        .get_result(&mut **transaction)
+        .await?;
+    tell(transaction, &row, told).await?;
+    one(complete(transaction, vec![row]).await?)
 }
 
-impl Mutation for DeleteClient {
-    type Output = Client;
-
-    #[allow(private_interfaces, reason = "run by Repository::perform only")]
-    async fn run(&self, transaction: &mut Transaction) -> Result<Client> {
-        let row = lock(transaction, self.id).await?;
-        row.etag().check(self.etag.as_deref())?;
-        let row = diesel::update(clients::table.find(row.id))
-            .filter(clients::organization_id.eq(row.organization_id))
-            .set(clients::deleted_at.eq(sql::<Nullable<Timestamptz>>("now()")))
-            .returning(ClientRow::as_returning())
-            .get_result(&mut **transaction)
-            .await?;
-        one(complete(transaction, vec![row]).await?)
-    }
+/// Which clients a write may find.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Sight {
+    /// Those that live.
+    Live,
+    /// And those that are deleted.
+    Deleted,
 }
 
-/// A live client of the scope, held until the transaction ends.
-async fn lock(transaction: &mut Transaction, id: ClientId) -> Result<ClientRow> {
+/// A client of the scope, held until the transaction ends.
+pub(super) async fn lock(
+    transaction: &mut Transaction,
+    id: ClientId,
+    sight: Sight,
+) -> Result<ClientRow> {
     let scope = transaction.scope();
     // Diesel does not lock through a boxed query, so the row is found through
     // the scope's root first and locked by its full key.
     let found: Option<Uuid> = scope
-        .clients(false)
+        .clients(sight == Sight::Deleted)
         .filter(clients::id.eq(id.0))
         .select(clients::organization_id)
         .first(&mut **transaction)
@@ -207,18 +228,31 @@ async fn lock(transaction: &mut Transaction, id: ClientId) -> Result<ClientRow> 
     clients::table
         .filter(clients::organization_id.eq(organization))
         .filter(clients::id.eq(id.0))
-        .filter(clients::deleted_at.is_null())
         .for_no_key_update()
         .select(ClientRow::as_select())
         .first(&mut **transaction)
         .await
         .optional()?
+        .filter(|row| sight == Sight::Deleted || row.deleted_at.is_none())
         .ok_or(not_found)
+}
+
+/// No other live client of the organization has the e-mail.
+pub(super) async fn check_email(
+    transaction: &mut Transaction,
+    row: &ClientRow,
+    email: Option<&str>,
+) -> Result<()> {
+    let (organization, id) = (row.organization_id, ClientId(row.id));
+    match email_holder(transaction, organization, email, id).await? {
+        Some(holder) => Err(Error::EmailTaken { holder }),
+        None => Ok(()),
+    }
 }
 
 /// An assignee is an active member of the client's organization (spec §6), and
 /// stays one until the transaction ends.
-async fn check_assignee(
+pub(super) async fn check_assignee(
     transaction: &mut Transaction,
     organization: OrganizationId,
     assignee: Option<UserId>,
@@ -281,7 +315,7 @@ async fn email_taken(
     ))
 }
 
-fn one(clients: Vec<Client>) -> Result<Client> {
+pub(super) fn one(clients: Vec<Client>) -> Result<Client> {
     clients
         .into_iter()
         .next()

@@ -8,12 +8,15 @@ use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
 use super::Repository;
+use super::assignments;
+use super::events::linked;
 use super::mutation::Mutation;
-use super::schema::{clients, events, organization_members as members, organizations, users};
+use super::schema::{events, organization_members as members, organizations, users};
 use super::scope::Mode;
 use super::transaction::Transaction;
 use crate::domain::directory::{Event, Member, Organization, User};
-use crate::domain::ids::{EventId, OrganizationId, UserId};
+use crate::domain::event::LinkedEvent;
+use crate::domain::ids::{OrganizationId, UserId};
 use crate::domain::page::{Page, PageMeta};
 use crate::domain::search::Search;
 use crate::error::{Error, Problem, Resource, Result};
@@ -199,7 +202,7 @@ impl Mutation for UpsertMember {
             .execute(&mut **transaction)
             .await?;
         if !member.active {
-            clear_assignments(transaction, *organization, user.id).await?;
+            assignments::clear(transaction, *organization, user.id).await?;
         }
         Ok(member.clone())
     }
@@ -234,28 +237,12 @@ impl Mutation for RemoveMember {
                 resource: Resource::Member,
                 id: user.0,
             })?;
-        clear_assignments(transaction, *organization, *user).await?;
+        assignments::clear(transaction, *organization, *user).await?;
         diesel::delete(members::table.find((organization.0, user.0)))
             .execute(&mut **transaction)
             .await?;
         Ok(())
     }
-}
-
-/// Nobody looks after this member's clients any more (spec §6), deleted
-/// clients included: an undeleted one must not come back to who has left.
-async fn clear_assignments(
-    transaction: &mut Transaction,
-    organization: OrganizationId,
-    user: UserId,
-) -> Result<()> {
-    diesel::update(clients::table)
-        .filter(clients::organization_id.eq(organization.0))
-        .filter(clients::assigned_to_id.eq(user.0))
-        .set(clients::assigned_to_id.eq(None::<Uuid>))
-        .execute(&mut **transaction)
-        .await?;
-    Ok(())
 }
 
 /// Makes an event known, or updates its name and date.
@@ -265,10 +252,10 @@ async fn clear_assignments(
 pub struct UpsertEvent(pub Event);
 
 impl Mutation for UpsertEvent {
-    type Output = Event;
+    type Output = LinkedEvent;
 
     #[allow(private_interfaces, reason = "run by Repository::perform only")]
-    async fn run(&self, transaction: &mut Transaction) -> Result<Event> {
+    async fn run(&self, transaction: &mut Transaction) -> Result<LinkedEvent> {
         let Self(event) = self;
         let upsert = diesel::insert_into(events::table)
             .values((
@@ -290,29 +277,6 @@ impl Mutation for UpsertEvent {
         if written == 0 {
             return Err(Error::violation("organization_id", Problem::Immutable));
         }
-        Ok(event.clone())
-    }
-}
-
-/// Forgets an event.
-///
-/// Fails with `EVENT_NOT_FOUND`.
-pub struct RemoveEvent(pub EventId);
-
-impl Mutation for RemoveEvent {
-    type Output = ();
-
-    #[allow(private_interfaces, reason = "run by Repository::perform only")]
-    async fn run(&self, transaction: &mut Transaction) -> Result<()> {
-        let removed = diesel::delete(events::table.find(self.0.0))
-            .execute(&mut **transaction)
-            .await?;
-        if removed == 0 {
-            return Err(Error::NotFound {
-                resource: Resource::Event,
-                id: self.0.0,
-            });
-        }
-        Ok(())
+        linked(transaction, event.id).await
     }
 }

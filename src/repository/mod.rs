@@ -5,12 +5,16 @@
 //! transaction also takes a database role under row-level security: the second
 //! wall, which holds when the first one has a hole (see [`scope`]).
 
+mod assignments;
 pub mod bulk;
 mod clients;
 mod connect;
 mod directory;
 pub mod error;
+mod events;
+mod history;
 mod idempotency;
+mod life;
 mod list;
 pub mod migrations;
 mod mutation;
@@ -18,26 +22,39 @@ mod pool;
 mod rows;
 mod schema;
 pub mod scope;
+mod suggest;
+mod summary;
 mod transaction;
 
-pub use clients::{CreateClient, DeleteClient, UpdateClient};
-pub use directory::{RemoveEvent, RemoveMember, UpsertEvent, UpsertMember, UpsertOrganization};
+pub use assignments::{ReassignClients, Reassigned};
+pub use clients::{CreateClient, UpdateClient};
+pub use directory::{RemoveMember, UpsertEvent, UpsertMember, UpsertOrganization};
+pub use events::{LinkEvent, RemoveEvent, UnlinkEvent};
+pub use history::History;
 pub use idempotency::Idempotency;
+pub use life::{DeleteClient, PurgeClient, TransitionClient, UndeleteClient};
 pub use list::{ClientFilter, ClientList, Position};
 pub use mutation::{Answer, Encode, Mutation, Options};
 pub use pool::Database;
 pub use scope::Scope;
+pub use suggest::Suggestion;
 
 /// The clients and the directory, as one scope may see them.
 #[derive(Clone)]
 pub struct Repository {
     database: Database,
     scope: Scope,
+    call: String,
 }
 
 impl Repository {
-    /// The rows of `scope`.
-    pub fn new(database: Database, scope: Scope) -> Self {
-        Self { database, scope }
+    /// The rows of `scope`. What is written says in its history that it was
+    /// `call`, unless the write has a request id of its own.
+    pub fn new(database: Database, scope: Scope, call: String) -> Self {
+        Self {
+            database,
+            scope,
+            call,
+        }
     }
 }

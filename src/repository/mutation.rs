@@ -115,7 +115,11 @@ impl Repository {
         mutation: &M,
         options: &Options<M::Output>,
     ) -> Result<Answer<M::Output>> {
-        let mut transaction = self.begin(Mode::Write).await?;
+        let call = match &options.idempotency {
+            Some((key, _)) => key.request.to_string(),
+            None => self.call.clone(),
+        };
+        let mut transaction = self.begin(Mode::Write).await?.named(call);
         let outcome = Self::work(&mut transaction, mutation, options).await;
         if options.validate_only {
             transaction.rollback().await;

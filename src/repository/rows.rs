@@ -26,7 +26,7 @@ pub(super) struct ClientRow {
     pub(super) id: Uuid,
     pub(super) organization_id: Uuid,
     pub(super) name: String,
-    email: Option<String>,
+    pub(super) email: Option<String>,
     phone: Option<String>,
     phone_e164: Option<String>,
     type_: String,
@@ -41,8 +41,8 @@ pub(super) struct ClientRow {
     created_by: Option<Uuid>,
     pub(super) created_at: DateTime<Utc>,
     pub(super) updated_at: DateTime<Utc>,
-    deleted_at: Option<DateTime<Utc>>,
-    version: i64,
+    pub(super) deleted_at: Option<DateTime<Utc>>,
+    pub(super) version: i64,
 }
 
 /// The columns a caller writes.

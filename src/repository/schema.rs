@@ -1,6 +1,32 @@
 // @generated automatically by Diesel CLI.
 
 diesel::table! {
+    /// What happened to clients, one row a write, written in its transaction and never changed: no role of the service may. Outlives the client, so it refers to none.
+    client_history (organization_id, client_id, version) {
+        /// The tenant.
+        organization_id -> Uuid,
+        /// The client, purged perhaps.
+        client_id -> Uuid,
+        /// The version of the client that the write made; clients of before this table begin later than 1.
+        version -> Int8,
+        /// When: updated_at of that version.
+        at -> Timestamptz,
+        /// Who, known to the directory or not.
+        actor_id -> Uuid,
+        /// What the write did.
+        kind -> Text,
+        /// Why, where the caller said so.
+        #[max_length = 500]
+        reason -> Nullable<Varchar>,
+        /// The call: its request_id, else its x-request-id.
+        #[max_length = 128]
+        request_id -> Varchar,
+        /// Fields before and after: [{"field": "status", "before": "PROSPECT", "after": "ACTIVE"}], null where there is no value.
+        changes -> Jsonb,
+    }
+}
+
+diesel::table! {
     /// Who hires and pays for an event (spec section 2).
     clients (id) {
         /// UUIDv7.
@@ -54,6 +80,8 @@ diesel::table! {
         version -> Int8,
         /// What a search looks in, folded.
         search_text -> Text,
+        /// When the client first stood at ACTIVE (spec section 8); kept by a trigger, and kept for ever.
+        first_active_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -137,6 +165,7 @@ diesel::joinable!(organization_members -> organizations (organization_id));
 diesel::joinable!(organization_members -> users (user_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
+    client_history,
     clients,
     events,
     idempotent_requests,

@@ -1,14 +1,14 @@
 //! Whose rows a query may touch: both walls around a tenant begin here.
 //!
-//! The wall in Rust: every query starts at [`Scope::clients`] or filters by
-//! [`Scope::organization`]. The wall in SQL: every transaction begins with
+//! The wall in Rust: every query starts at [`Scope::clients`] or
+//! [`Scope::events`] or filters by [`Scope::organization`]. The wall in SQL: every transaction begins with
 //! [`Scope::begin_sql`], which takes a role under row-level security.
 
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use uuid::Uuid;
 
-use super::schema::clients;
+use super::schema::{clients, events};
 use crate::domain::ids::{OrganizationId, UserId};
 use crate::domain::principal::Principal;
 use crate::error::{Error, Problem};
@@ -81,6 +81,15 @@ impl Scope {
             query = query.filter(clients::deleted_at.is_null());
         }
         query
+    }
+
+    /// The root of every query for events.
+    pub(super) fn events(&self) -> events::BoxedQuery<'static, Pg> {
+        let query = events::table.into_boxed();
+        match self.organization {
+            Some(organization) => query.filter(events::organization_id.eq(organization.0)),
+            None => query,
+        }
     }
 
     /// Begins a transaction behind the wall in SQL, in one round trip. The

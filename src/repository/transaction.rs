@@ -21,6 +21,8 @@ pub(super) struct Transaction {
     connection: Object<AsyncPgConnection>,
     scope: Scope,
     mode: Mode,
+    /// Names the call in the history.
+    call: String,
 }
 
 impl Transaction {
@@ -38,7 +40,19 @@ impl Transaction {
             connection,
             scope,
             mode,
+            call: String::new(),
         })
+    }
+
+    /// The same transaction on behalf of a call.
+    pub(super) fn named(mut self, call: String) -> Self {
+        self.call = call;
+        self
+    }
+
+    /// What the caller calls the call.
+    pub(super) fn call(&self) -> &str {
+        &self.call
     }
 
     pub(super) fn scope(&self) -> Scope {

@@ -1,10 +1,11 @@
 //! As many rows as a load test wants.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use uuid::{Builder, Uuid};
 
 use super::client::Party;
 use super::dice::{Dice, Kind};
+use super::life::Life;
 use super::names::{CITIES, GIVEN, HOUSES, SURNAMES, ascii};
 use crate::domain::client::ClientFields;
 use crate::domain::directory::{Event, Member, Organization, User};
@@ -115,6 +116,7 @@ impl Size {
             assigned_to,
             ..party.fields(&mut dice, index)
         };
+        let mut events = Vec::new();
         for number in 0..events_of(&mut dice, fields.status) {
             let index = u64::from(index) * EVENTS + number;
             let event = Event {
@@ -123,11 +125,26 @@ impl Size {
                 name: party.event(&mut dice),
                 starts_at: starts_at(&mut dice, fields.status, created_at),
             };
+            events.push(event.id);
             batch.events.push((event, Some(id)));
         }
+        // Dice of its own: the rows stay what they were before they had lives.
+        let mut dice = Dice::of(Kind::Life, index.into());
+        let life = Life {
+            fields: &fields,
+            events: &events,
+            actor: created_by.unwrap_or_default(),
+            created_at: moment(created_at),
+            until: moment(UNTIL),
+            pace: TimeDelta::microseconds(
+                days(1) + dice.below(60 * DAY.unsigned_abs()).cast_signed(),
+            ),
+            was_active: dice.percent(40),
+        };
         batch.clients.push(BulkClient {
             id,
             organization,
+            history: life.entries(),
             fields,
             created_by,
             created_at: moment(created_at),

@@ -3,6 +3,7 @@
 use chrono::{DateTime, NaiveTime, SubsecRound, TimeDelta, Utc};
 use uuid::Uuid;
 
+use super::life::Life;
 use crate::domain::client::{
     ACQUISITION_DETAIL_MOST, AcquisitionSource, BILLING_ADDRESS_MOST, BUSINESS_NAME_MOST,
     ClientFields, ClientType, NAME_MOST, NOTES_MOST,
@@ -114,6 +115,7 @@ impl Table<'_> {
             assigned_to: None,
         };
         let mut age = TimeDelta::zero();
+        let mut events = Vec::new();
         for (key, value) in pairs(stanza) {
             match key {
                 "name" => fields.name = line(value, NAME_MOST).unwrap_or_default(),
@@ -133,24 +135,36 @@ impl Table<'_> {
                 "notes" => fields.notes = right(text::parse(value, NOTES_MOST, Lines::Many)),
                 "assigned_to" => fields.assigned_to = Some(self.active_member(value)),
                 "created" => age = known(value.parse().ok().and_then(TimeDelta::try_days)),
-                "event" => self.read_event(known(value.split_once(' ')), id),
+                "event" => events.push(self.read_event(known(value.split_once(' ')), id)),
                 _ => panic!("{key} is no field of a client"),
             }
         }
         right(fields.check());
         // At another hour each, as a day brings them.
         let hour = TimeDelta::minutes(i64::try_from(self.clients * 37).unwrap_or_default());
+        let created_at = self.now - age - hour;
+        let days = i64::try_from(3 + self.clients * 5 % 30).unwrap_or_default();
+        let life = Life {
+            fields: &fields,
+            events: &events,
+            actor: fields.assigned_to.unwrap_or_default(),
+            created_at,
+            until: self.now,
+            pace: TimeDelta::days(days),
+            was_active: !events.is_empty(),
+        };
         self.batch.clients.push(BulkClient {
             id,
             organization: self.organization,
+            history: life.entries(),
             created_by: fields.assigned_to,
-            created_at: self.now - age - hour,
+            created_at,
             fields,
         });
     }
 
     /// `days` of `?` are those of an event that has no date yet.
-    fn read_event(&mut self, (days, name): (&str, &str), client: ClientId) {
+    fn read_event(&mut self, (days, name): (&str, &str), client: ClientId) -> EventId {
         self.events += 1;
         // One in the morning in UTC is seven in the evening in Mexico City.
         let evening =
@@ -162,7 +176,9 @@ impl Table<'_> {
             starts_at: (days != "?")
                 .then(|| evening + known(days.parse().ok().and_then(TimeDelta::try_days))),
         };
+        let id = event.id;
         self.batch.events.push((event, Some(client)));
+        id
     }
 
     fn active_member(&self, first_name: &str) -> UserId {

@@ -10,6 +10,7 @@ pub(super) enum Kind {
     LooseEvent = 5,
     Time = 6,
     Tie = 7,
+    Life = 8,
 }
 
 /// `SplitMix64` (Steele, Lea and Flood, OOPSLA 2014): a counter and a mixer of

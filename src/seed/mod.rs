@@ -8,6 +8,7 @@ mod bulk;
 mod client;
 mod demo;
 mod dice;
+mod life;
 mod names;
 mod tax;
 

@@ -111,6 +111,7 @@ async fn an_upsert_makes_repeats_and_renames() {
             organization_id: org.clone(),
             name: name.to_owned(),
             starts_at: None,
+            client: None,
         };
         assert_eq!(made.expect("upserted"), expected);
         app.contents().await

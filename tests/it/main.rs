@@ -1,14 +1,25 @@
 //! The service as its callers see it: the real server on a real socket, on a
 //! real PostgreSQL.
 
+mod batch;
 mod clients;
+mod deleted;
 mod directory;
 mod errors;
+mod events;
+mod fiscal;
+mod gateway;
+mod handover;
 mod health;
+mod history;
 mod hostile;
 mod layering;
+mod life;
+mod lifecycle;
 mod lists;
 mod matrix;
+mod model;
+mod people;
 mod plans;
 mod postgres;
 mod races;
@@ -17,5 +28,7 @@ mod rehearsals;
 mod repeats;
 mod schema;
 mod service;
+mod summaries;
 mod support;
 mod tenants;
+mod twins;

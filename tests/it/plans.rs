@@ -12,6 +12,8 @@ use nvito_clients::seed;
 
 use crate::support::{Actor, App, Cluster, client};
 
+mod calls;
+
 const ORDERS: [&str; 6] = [
     "",
     "created_at",
@@ -106,13 +108,18 @@ async fn plans<T>(call: impl Future<Output = T>) -> (T, String) {
     (answer, log)
 }
 
-/// Makes a call and says which of its plans read the table of clients whole.
+/// Makes a call and says which of its plans read one of the great tables whole.
 async fn scans<T>(call: impl Future<Output = T>) -> (T, Vec<String>) {
     let (answer, log) = plans(call).await;
-    let scans = log
-        .lines()
-        .filter(|line| line.contains("Seq Scan on clients"));
-    (answer, scans.map(|line| line.trim().to_owned()).collect())
+    (answer, whole(&log))
+}
+
+/// The steps of plans that read one of the great tables whole.
+fn whole(log: &str) -> Vec<String> {
+    let great = ["clients", "client_history", "events"].map(|table| format!("Seq Scan on {table}"));
+    let whole = |line: &&str| great.iter().any(|scan| line.contains(scan));
+    let steps = log.lines().filter(whole);
+    steps.map(|line| line.trim().to_owned()).collect()
 }
 
 #[tokio::test]
@@ -179,12 +186,19 @@ async fn no_call_reads_every_client() {
         let condition = |line: &str| line.contains("Index Cond") && line.contains("search_text ~~");
         assert_eq!(log.lines().any(condition), trigrams, "{search}");
     }
+    calls::all(&sql, (&tenant, &root), (&organization, &assignee)).await;
     single_rows(&tenant, &root, &organization, &assignee).await;
 
     // The control: a scan is seen.
     let watched = cluster.superuser(&database).await;
-    let (_, seen) = scans(watched.query("SELECT FROM clients WHERE notes = 'x'", &[])).await;
-    assert_eq!(seen.len(), 1);
+    for query in [
+        "SELECT FROM clients WHERE notes = 'x'",
+        "SELECT FROM client_history WHERE reason = 'x'",
+        "SELECT FROM events WHERE name = 'x'",
+    ] {
+        let (_, seen) = scans(watched.query(query, &[])).await;
+        assert_eq!(seen.len(), 1, "{query}");
+    }
 }
 
 /// The first page, a later one, and the one after a token.

@@ -14,6 +14,11 @@ use tonic_reflection::pb::v1::{ServerReflectionRequest, ServerReflectionResponse
 use crate::support::{Actor, App, Bytes, Failure};
 
 const CLIENTS: &str = "nvito.clients.v1.ClientService";
+const SERVICES: [&str; 3] = [
+    CLIENTS,
+    "nvito.clients.v1.DirectoryService",
+    "nvito.clients.v1.EventService",
+];
 
 /// Asks the reflection service of a version.
 async fn ask(
@@ -79,18 +84,21 @@ fn decode(file: &[u8]) -> prost_types::FileDescriptorProto {
     prost_types::FileDescriptorProto::decode(file).expect("a file")
 }
 
-/// A client service of which only the descriptors are known.
-struct Stranger {
+/// A service of which only the descriptors are known.
+pub(crate) struct Stranger {
     actor: Actor,
     methods: Vec<MethodDescriptor>,
 }
 
 impl Stranger {
-    async fn new(app: &App, actor: Actor) -> Self {
+    pub(crate) async fn new(app: &App, actor: Actor) -> Self {
         let mut pool = DescriptorPool::new();
-        describe(app, &mut pool, CLIENTS).await;
-        let service = pool.get_service_by_name(CLIENTS).expect("described");
-        let methods = service.methods().collect();
+        let mut methods = Vec::new();
+        for service in SERVICES {
+            describe(app, &mut pool, service).await;
+            let service = pool.get_service_by_name(service).expect("described");
+            methods.extend(service.methods());
+        }
         Self { actor, methods }
     }
 
@@ -99,7 +107,7 @@ impl Stranger {
         found.expect("described")
     }
 
-    fn request(&self, method: &str, fields: &[(&str, Value)]) -> DynamicMessage {
+    pub(crate) fn request(&self, method: &str, fields: &[(&str, Value)]) -> DynamicMessage {
         let mut request = DynamicMessage::new(self.method(method).input());
         for (name, value) in fields {
             request.set_field_by_name(name, value.clone());
@@ -107,7 +115,7 @@ impl Stranger {
         request
     }
 
-    async fn call(
+    pub(crate) async fn call(
         &self,
         method: &str,
         fields: &[(&str, Value)],
@@ -115,23 +123,26 @@ impl Stranger {
         self.send(method, &self.request(method, fields)).await
     }
 
-    async fn send(
+    pub(crate) async fn send(
         &self,
         method: &str,
         request: &DynamicMessage,
     ) -> Result<DynamicMessage, Failure> {
-        let path = format!("{CLIENTS}/{method}");
+        let method = self.method(method);
+        let path = format!("{}/{}", method.parent_service().full_name(), method.name());
         let answer = self.actor.raw(&path, request.encode_to_vec()).await?;
-        let output = self.method(method).output();
-        Ok(DynamicMessage::decode(output, answer.get_ref().as_slice()).expect("a message"))
+        Ok(
+            DynamicMessage::decode(method.output(), answer.get_ref().as_slice())
+                .expect("a message"),
+        )
     }
 }
 
-fn text(text: &str) -> Value {
+pub(crate) fn text(text: &str) -> Value {
     Value::String(text.to_owned())
 }
 
-fn field(message: &DynamicMessage, path: &str) -> Value {
+pub(crate) fn field(message: &DynamicMessage, path: &str) -> Value {
     let (first, rest) = path
         .split_once('.')
         .map_or((path, None), |(a, b)| (a, Some(b)));
@@ -145,14 +156,9 @@ fn field(message: &DynamicMessage, path: &str) -> Value {
 #[tokio::test]
 async fn both_versions_list_the_services() {
     let app = App::start().await;
-    let own = [
-        CLIENTS,
-        "nvito.clients.v1.DirectoryService",
-        "grpc.health.v1.Health",
-    ];
     for version in ["v1", "v1alpha"] {
         let services = services(&app, version).await;
-        for service in own {
+        for service in SERVICES.into_iter().chain(["grpc.health.v1.Health"]) {
             assert!(services.contains(service), "{version}: {services:?}");
         }
     }

@@ -8,6 +8,8 @@ use tonic::Code;
 
 use crate::support::{Actor, App, Failure, client, nobody};
 
+mod moves;
+
 fn creation(name: &str) -> CreateClientRequest {
     CreateClientRequest {
         email: Some(format!("{name}@example.com")),

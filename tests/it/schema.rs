@@ -106,6 +106,7 @@ async fn schema_rs_is_what_the_database_says() {
         ("Bool", "bool"),
         ("Int8", "int8"),
         ("Bytea", "bytea"),
+        ("Jsonb", "jsonb"),
         ("Timestamptz", "timestamptz"),
     ]);
     let (mut current, mut name) = (String::new(), None);

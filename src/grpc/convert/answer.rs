@@ -1,10 +1,13 @@
 //! Clients → messages.
 
-use super::client::half;
+use std::collections::HashMap;
+
 use super::enums::{to_acquisition_source, to_client_status, to_client_type};
+use super::list::half;
 use super::page;
 use super::time::timestamp;
 use crate::domain::client::Client;
+use crate::domain::ids::ClientId;
 use crate::domain::rfc::{Rfc, RfcKind};
 use crate::grpc::context::Language;
 use crate::grpc::{messages, proto};
@@ -28,6 +31,23 @@ pub(in crate::grpc) fn listed(
             .as_ref()
             .map(|cursor| cursor.encode(&half(list)))
             .unwrap_or_default(),
+    }
+}
+
+/// `BatchGetClientsResponse` of the clients `found` among those asked for.
+pub(in crate::grpc) fn batch(
+    asked: &[ClientId],
+    found: &[Client],
+    language: Language,
+) -> proto::BatchGetClientsResponse {
+    let found: HashMap<_, _> = found.iter().map(|client| (client.id, client)).collect();
+    let (there, missing): (Vec<_>, Vec<_>) = asked.iter().partition(|id| found.contains_key(id));
+    proto::BatchGetClientsResponse {
+        clients: there
+            .into_iter()
+            .filter_map(|id| found.get(id).map(|found| client(found, language)))
+            .collect(),
+        missing_ids: missing.into_iter().map(ToString::to_string).collect(),
     }
 }
 
@@ -90,7 +110,8 @@ pub(in crate::grpc) fn client(client: &Client, language: Language) -> proto::Cli
     }
 }
 
-fn assessment(rfc: &Rfc, language: Language) -> proto::RfcAssessment {
+/// `RfcAssessment`.
+pub(super) fn assessment(rfc: &Rfc, language: Language) -> proto::RfcAssessment {
     let kind = match rfc.kind() {
         RfcKind::Normal => proto::RfcKind::Normal,
         RfcKind::GenericNational => proto::RfcKind::GenericNational,

@@ -1,6 +1,6 @@
 //! Collects what is wrong with a message.
 
-use crate::domain::ids::RequestId;
+use crate::domain::ids::{OrganizationId, RequestId};
 use crate::domain::search::Search;
 use crate::domain::text::{self, Lines};
 use crate::error::{Error, Problem, Result, Violation};
@@ -50,6 +50,15 @@ impl Check {
             Ok(value)
         } else {
             Err(Error::violations(self.violations))
+        }
+    }
+
+    /// The `organization_id` of a request that needs one, unless `own` is
+    /// known already: the caller's own or, behind a Scope, the one named here.
+    pub(super) fn organization(&mut self, given: &str, own: Option<OrganizationId>) {
+        let named = self.field("organization_id", optional(given, OrganizationId::parse));
+        if named.or(own).is_none() && given.is_empty() {
+            self.refuse("organization_id", Problem::Required);
         }
     }
 

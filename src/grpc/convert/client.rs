@@ -1,21 +1,20 @@
-//! Clients: requests → commands.
+//! One client: requests → commands.
 
 use super::check::{Check, given, line, lines, optional};
 use super::enums::{acquisition_source, client_status, client_type};
 use super::mask::{self, Field};
-use super::page;
 use crate::domain::client::{
     ACQUISITION_DETAIL_MOST, BILLING_ADDRESS_MOST, BUSINESS_NAME_MOST, ClientFields, ClientPatch,
     ClientType, NAME_MOST, NOTES_MOST, NewClient,
 };
+use crate::domain::email;
+use crate::domain::history::REASON_MOST;
 use crate::domain::ids::{ClientId, OrganizationId, RequestId, UserId};
-use crate::domain::page::{Cursor, Fingerprint, Order, OrderBy};
 use crate::domain::phone::Phone;
 use crate::domain::rfc::Rfc;
-use crate::domain::{email, page::Page};
-use crate::error::{Error, Problem, Result};
+use crate::error::{Problem, Result};
 use crate::grpc::proto;
-use crate::repository::{ClientFilter, Position};
+use crate::repository::TransitionClient;
 
 /// `CreateClientRequest`.
 pub(in crate::grpc) struct Create {
@@ -29,13 +28,7 @@ pub(in crate::grpc) fn create(
     organization: Option<OrganizationId>,
 ) -> Result<Create> {
     let mut check = Check::default();
-    let named = check.field(
-        "organization_id",
-        optional(&message.organization_id, OrganizationId::parse),
-    );
-    if named.or(organization).is_none() && message.organization_id.is_empty() {
-        check.refuse("organization_id", Problem::Required);
-    }
+    check.organization(&message.organization_id, organization);
     let fields = ClientFields {
         name: check.required("name", line(NAME_MOST)(&message.name)),
         email: check.field("email", given(message.email.as_ref(), email::parse)),
@@ -189,102 +182,59 @@ pub(in crate::grpc) fn delete(message: &proto::DeleteClientRequest) -> Result<De
     })
 }
 
+/// `TransitionClientRequest`.
+pub(in crate::grpc) struct Transition {
+    pub(in crate::grpc) change: TransitionClient,
+    pub(in crate::grpc) request: Option<RequestId>,
+}
+
+/// Reads a transition.
+pub(in crate::grpc) fn transition(message: &proto::TransitionClientRequest) -> Result<Transition> {
+    let mut check = Check::default();
+    let change = TransitionClient {
+        id: check.required("id", optional(&message.id, ClientId::parse)),
+        target: check.required("target_status", client_status(message.target_status)),
+        reason: check.field("reason", line(REASON_MOST)(&message.reason)),
+        etag: etag(&message.etag),
+    };
+    let request = check.request_id(&message.request_id);
+    check.finish(Transition { change, request })
+}
+
+/// Reads an undeletion: which client, and the id of the request.
+pub(in crate::grpc) fn undelete(
+    message: &proto::UndeleteClientRequest,
+) -> Result<(ClientId, Option<RequestId>)> {
+    let mut check = Check::default();
+    let id = check.required("id", optional(&message.id, ClientId::parse));
+    let request = check.request_id(&message.request_id);
+    check.finish((id, request))
+}
+
+/// Most clients of one batch (api.md).
+const BATCH_MOST: usize = 100;
+
+/// Reads the ids of a batch.
+pub(in crate::grpc) fn ids(message: &proto::BatchGetClientsRequest) -> Result<Vec<ClientId>> {
+    let mut check = Check::default();
+    let given = message.ids.len();
+    if given > BATCH_MOST {
+        let most = BATCH_MOST;
+        check.refuse("ids", Problem::TooMany { most, given });
+        return check.finish(Vec::new());
+    }
+    let ids = message.ids.iter().enumerate();
+    let ids = ids
+        .map(|(index, id)| check.required(format!("ids[{index}]"), optional(id, ClientId::parse)))
+        .collect();
+    check.finish(ids)
+}
+
 /// Reads the id of a client.
 pub(in crate::grpc) fn id(given: &str) -> Result<ClientId> {
     let mut check = Check::default();
     let id = check.required("id", optional(given, ClientId::parse));
     check.finish(id)
-}
-
-/// `ListClientsRequest`.
-pub(in crate::grpc) struct List {
-    pub(in crate::grpc) filter: ClientFilter,
-    pub(in crate::grpc) order: Order,
-    pub(in crate::grpc) position: Position,
-}
-
-/// The request without what changes from page to page: the list that a
-/// `page_token` belongs to.
-pub(in crate::grpc) fn without_position(
-    message: &proto::ListClientsRequest,
-) -> proto::ListClientsRequest {
-    proto::ListClientsRequest {
-        page: 0,
-        limit: 0,
-        page_token: String::new(),
-        ..message.clone()
-    }
-}
-
-/// Reads a list, whose tokens hold the first half of `list`.
-pub(in crate::grpc) fn list(message: &proto::ListClientsRequest, list: &[u8; 32]) -> Result<List> {
-    let mut check = Check::default();
-    let page = page::page(&mut check, message.page, message.limit);
-    check.field(
-        "organization_id",
-        optional(&message.organization_id, OrganizationId::parse),
-    );
-    let assignee = check.field(
-        "assigned_to_id",
-        optional(&message.assigned_to_id, UserId::parse),
-    );
-    if message.unassigned && !message.assigned_to_id.is_empty() {
-        check.refuse(
-            "unassigned",
-            Problem::MutuallyExclusive {
-                other: "assigned_to_id",
-            },
-        );
-    }
-    if !message.page_token.is_empty() && message.page > 1 {
-        check.refuse(
-            "page",
-            Problem::MutuallyExclusive {
-                other: "page_token",
-            },
-        );
-    }
-    let filter = ClientFilter {
-        search: check.search(&message.search),
-        status: check.field("status", client_status(message.status)),
-        client_type: check.field("type", client_type(message.r#type)),
-        assigned_to: if message.unassigned {
-            Some(None)
-        } else {
-            assignee.map(Some)
-        },
-        show_deleted: message.show_deleted,
-    };
-    let order = check.field("order_by", Order::parse(&message.order_by));
-    let (filter, order) = check.finish((filter, order))?;
-    let position = position(message, page, order.by, &half(list))?;
-    Ok(List {
-        filter,
-        order,
-        position,
-    })
-}
-
-fn position(
-    message: &proto::ListClientsRequest,
-    page: Page,
-    by: OrderBy,
-    list: &Fingerprint,
-) -> Result<Position, Error> {
-    if message.page_token.is_empty() {
-        page.check_depth()?;
-        return Ok(Position::Page(page));
-    }
-    Ok(Position::After(
-        Cursor::decode(&message.page_token, by, list)?,
-        page.limit,
-    ))
-}
-
-pub(super) fn half(hash: &[u8; 32]) -> Fingerprint {
-    let mut half = Fingerprint::default();
-    half.copy_from_slice(&hash[..16]);
-    half
 }
 
 fn user_id(text: &str) -> Result<Option<UserId>, Problem> {

@@ -2,13 +2,13 @@
 
 use super::check::{Check, line, optional};
 use super::page;
-use super::time::{moment, timestamp};
+use super::time::moment;
 use crate::domain::directory::{Event, Member, NAME_MOST, Organization, User};
 use crate::domain::email;
 use crate::domain::ids::{EventId, OrganizationId, UserId};
 use crate::domain::page::{Page, PageMeta};
 use crate::domain::search::Search;
-use crate::error::{Problem, Result};
+use crate::error::Result;
 use crate::grpc::proto;
 use crate::repository::{RemoveEvent, RemoveMember, UpsertMember};
 
@@ -93,11 +93,7 @@ pub(in crate::grpc) fn members(
     organization: Option<OrganizationId>,
 ) -> Result<(Option<Search>, Page)> {
     let mut check = Check::default();
-    let given = &message.organization_id;
-    let named = check.field("organization_id", optional(given, OrganizationId::parse));
-    if named.or(organization).is_none() && given.is_empty() {
-        check.refuse("organization_id", Problem::Required);
-    }
+    check.organization(&message.organization_id, organization);
     let search = check.search(&message.search);
     let page = page::page(&mut check, message.page, message.limit);
     let (search, page) = check.finish((search, page))?;
@@ -146,16 +142,6 @@ pub(in crate::grpc) fn to_member(member: &Member) -> proto::Member {
             email: user.email.clone().unwrap_or_default(),
         }),
         active: member.active,
-    }
-}
-
-/// `Event`.
-pub(in crate::grpc) fn to_event(event: &Event) -> proto::Event {
-    proto::Event {
-        id: event.id.to_string(),
-        organization_id: event.organization.to_string(),
-        name: event.name.clone(),
-        starts_at: event.starts_at.map(timestamp),
     }
 }
 

@@ -2,7 +2,9 @@
 //! refused, not guessed.
 
 use crate::domain::client::{AcquisitionSource, ClientType};
+use crate::domain::history::HistoryKind;
 use crate::domain::lifecycle::ClientStatus;
+use crate::domain::summary::SummaryGroup;
 use crate::error::Problem;
 use crate::grpc::proto;
 
@@ -75,5 +77,37 @@ pub(super) fn to_acquisition_source(source: AcquisitionSource) -> proto::Acquisi
         AcquisitionSource::Website => proto::AcquisitionSource::Website,
         AcquisitionSource::Direct => proto::AcquisitionSource::Direct,
         AcquisitionSource::Other => proto::AcquisitionSource::Other,
+    }
+}
+
+pub(super) fn summary_group(given: i32) -> Result<SummaryGroup, Problem> {
+    Ok(match proto::SummaryGroup::try_from(given) {
+        Ok(proto::SummaryGroup::Unspecified) => SummaryGroup::default(),
+        Ok(proto::SummaryGroup::Source) => SummaryGroup::Source,
+        Ok(proto::SummaryGroup::Status) => SummaryGroup::Status,
+        Ok(proto::SummaryGroup::Type) => SummaryGroup::Type,
+        Ok(proto::SummaryGroup::Assignee) => SummaryGroup::Assignee,
+        Ok(proto::SummaryGroup::Month) => SummaryGroup::Month,
+        Err(_) => {
+            let allowed = "SUMMARY_GROUP_SOURCE (1), SUMMARY_GROUP_STATUS (2), \
+                           SUMMARY_GROUP_TYPE (3), SUMMARY_GROUP_ASSIGNEE (4), \
+                           SUMMARY_GROUP_MONTH (5)";
+            return Err(Problem::InvalidEnum { given, allowed });
+        }
+    })
+}
+
+pub(super) fn to_history_kind(kind: HistoryKind) -> proto::ClientHistoryKind {
+    match kind {
+        HistoryKind::Created => proto::ClientHistoryKind::Created,
+        HistoryKind::Updated => proto::ClientHistoryKind::Updated,
+        HistoryKind::Transitioned => proto::ClientHistoryKind::Transitioned,
+        HistoryKind::Deleted => proto::ClientHistoryKind::Deleted,
+        HistoryKind::Undeleted => proto::ClientHistoryKind::Undeleted,
+        HistoryKind::Purged => proto::ClientHistoryKind::Purged,
+        HistoryKind::Reassigned => proto::ClientHistoryKind::Reassigned,
+        HistoryKind::AssigneeLeft => proto::ClientHistoryKind::AssigneeLeft,
+        HistoryKind::EventLinked => proto::ClientHistoryKind::EventLinked,
+        HistoryKind::EventUnlinked => proto::ClientHistoryKind::EventUnlinked,
     }
 }

@@ -9,78 +9,8 @@ use tonic::Code;
 use super::{assert_changed, assert_no_assignee, assert_taken_by, full, patch, with_email};
 use crate::support::{App, client, nobody};
 
-const STATUSES: [ClientStatus; 4] = [
-    ClientStatus::Prospect,
-    ClientStatus::Active,
-    ClientStatus::Completed,
-    ClientStatus::Inactive,
-];
-
 fn to_email(email: &str) -> ClientPatch {
     patch(|p| p.email = Some(email.to_owned()))
-}
-
-/// Where a client may go: the table of the contract.
-fn allowed(from: ClientStatus) -> &'static [ClientStatus] {
-    use ClientStatus::{Active, Completed, Inactive, Prospect, Unspecified};
-    match from {
-        Unspecified => &[],
-        Prospect => &[Active, Inactive],
-        Active => &[Completed, Inactive],
-        Completed => &[Active],
-        Inactive => &[Prospect],
-    }
-}
-
-fn name(status: ClientStatus) -> &'static str {
-    let name = status.as_str_name();
-    name.strip_prefix("CLIENT_STATUS_").expect("the prefix")
-}
-
-#[tokio::test]
-async fn a_status_goes_where_the_lifecycle_leads() {
-    let app = App::start().await;
-    let admin = app.org("Norte").await.platform_admin();
-    for from in STATUSES {
-        for to in STATUSES {
-            let new = CreateClientRequest {
-                status: from.into(),
-                notes: Some("visto".to_owned()),
-                ..client("Ana")
-            };
-            let made = admin.create(new).await.expect("created");
-            let step = patch(|p| p.status = Some(to.into()));
-            let answer = admin.patch(&made.id, step).await;
-            if from == to {
-                assert_eq!(answer.expect("nothing to do"), made);
-            } else if allowed(from).contains(&to) {
-                assert_changed(&made, &answer.expect("a step"), |client| {
-                    client.status = to.into();
-                    client.allowed_transitions =
-                        allowed(to).iter().map(|&next| next.into()).collect();
-                });
-            } else {
-                let refused = answer.expect_err("no step");
-                refused.is(Code::FailedPrecondition, "CLIENT_TRANSITION_NOT_ALLOWED");
-                let names: Vec<_> = allowed(from).iter().map(|&next| name(next)).collect();
-                let metadata = [
-                    ("from", name(from).to_owned()),
-                    ("to", name(to).to_owned()),
-                    ("allowed", names.join(",")),
-                ];
-                let metadata = metadata.map(|(key, value)| (key.to_owned(), value));
-                assert_eq!(refused.metadata, metadata.into());
-                let failure = refused.details.precondition_failure().expect("a failure");
-                assert_eq!(failure.violations.len(), 1);
-                assert_eq!(
-                    failure.violations[0].r#type,
-                    "CLIENT_TRANSITION_NOT_ALLOWED"
-                );
-                assert_eq!(failure.violations[0].subject, "client.status");
-                assert_eq!(admin.get(&made.id).await.expect("found"), made);
-            }
-        }
-    }
 }
 
 #[tokio::test]

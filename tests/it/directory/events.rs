@@ -1,10 +1,10 @@
 //! Events: what changes, what stays, and when they may start.
 
-use nvito_clients::grpc::proto::UpsertEventRequest;
+use nvito_clients::grpc::proto::{Client, ClientHistoryKind, UpsertEventRequest};
 use prost_types::Timestamp;
 
 use super::{event, put_event, remove_event};
-use crate::support::{App, client, nobody};
+use crate::support::{App, assert_told, changes, client, nobody};
 
 #[tokio::test]
 async fn an_event_keeps_its_organization_and_its_client() {
@@ -33,7 +33,17 @@ async fn an_event_keeps_its_organization_and_its_client() {
     assert_eq!(found.events[0].name, "Boda civil");
     assert_eq!(found.etag, host.etag);
     remove_event(&root, &party).await.expect("removed");
-    assert_eq!(admin.get(&host.id).await.expect("found"), host);
+    let after = admin.get(&host.id).await.expect("found");
+    let history = admin.history(&host.id).await.expect("told");
+    assert_told(&after, &history);
+    assert_eq!(history[0].kind(), ClientHistoryKind::EventUnlinked);
+    assert_eq!(changes(&history[0]), [("event_id", Some(&*party), None)]);
+    let expected = Client {
+        etag: after.etag.clone(),
+        updated_at: after.updated_at,
+        ..host
+    };
+    assert_eq!(after, expected);
 }
 
 #[tokio::test]

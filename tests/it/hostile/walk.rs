@@ -98,21 +98,31 @@ pub(super) struct Rows {
     actor: Actor,
     organization: String,
     client: String,
+    deleted: [String; 2],
+    event: String,
 }
 
 impl Rows {
     pub(super) async fn of(app: &App) -> Self {
-        let organization = app.org("Propia").await.id;
+        let org = app.org("Propia").await;
+        let (organization, event) = (org.id.clone(), org.event("Boda").await);
         let actor = app.super_admin();
         let new = CreateClientRequest {
             organization_id: organization.clone(),
             ..client("Ana")
         };
-        let client = actor.create(new).await.expect("created").id;
+        let client = actor.create(new.clone()).await.expect("created").id;
+        let mut deleted = [String::new(), String::new()];
+        for id in &mut deleted {
+            *id = actor.create(new.clone()).await.expect("created").id;
+            actor.delete(id).await.expect("deleted");
+        }
         Self {
             actor,
             organization,
             client,
+            deleted,
+            event,
         }
     }
 
@@ -123,24 +133,33 @@ impl Rows {
         wrong: Option<(&[FieldDescriptor], Value)>,
     ) -> DynamicMessage {
         let mut request = DynamicMessage::new(method.input());
-        self.fill(&mut request, method.parent_service().name());
+        self.fill(&mut request, method);
         if let Some((way, value)) = wrong {
             put(&mut request, way, value);
         }
         request
     }
 
-    fn fill(&self, message: &mut DynamicMessage, service: &str) {
+    fn fill(&self, message: &mut DynamicMessage, method: &MethodDescriptor) {
+        let service = method.parent_service();
         for field in message.descriptor().fields() {
             let value = match field.name() {
+                "id" if method.name() == "UndeleteClient" => text(&self.deleted[0]),
+                "id" if method.name() == "PurgeClient" => text(&self.deleted[1]),
+                "id" if service.name() == "EventService" => text(&self.event),
+                "event_id" => text(&self.event),
+                "client_id" => text(&self.client),
+                "target_status" => Value::EnumNumber(1),
+                "query" => text("ana"),
+                "rfc" if method.name() == "ValidateFiscalData" => text("EKU9003173C9"),
                 "organization_id" => text(&self.organization),
-                "id" if service == "ClientService" => text(&self.client),
-                "id" | "user_id" => text(nobody()),
+                "id" if service.name() == "ClientService" => text(&self.client),
+                "id" | "user_id" | "from_user_id" => text(nobody()),
                 "name" | "first_name" => text("Ana"),
-                "validate_only" => Value::Bool(true),
+                "validate_only" | "unassign" => Value::Bool(true),
                 "user" | "client" => {
                     let inner = message.get_field_mut(&field).as_message_mut();
-                    self.fill(inner.expect("a message"), service);
+                    self.fill(inner.expect("a message"), method);
                     continue;
                 }
                 _ => continue,

@@ -2,9 +2,13 @@
 
 use nvito_clients::grpc::proto::client_service_client::ClientServiceClient;
 use nvito_clients::grpc::proto::directory_service_client::DirectoryServiceClient;
+use nvito_clients::grpc::proto::event_service_client::EventServiceClient;
 use nvito_clients::grpc::proto::{
-    Client, ClientPatch, CreateClientRequest, DeleteClientRequest, GetClientRequest,
-    ListClientsRequest, ListClientsResponse, UpdateClientRequest,
+    Client, ClientHistoryEntry, ClientPatch, ClientStatus, CreateClientRequest,
+    DeleteClientRequest, Event, GetClientRequest, GetEventRequest, LinkEventRequest,
+    ListClientHistoryRequest, ListClientHistoryResponse, ListClientsRequest, ListClientsResponse,
+    PurgeClientRequest, ReassignClientsRequest, ReassignClientsResponse, TransitionClientRequest,
+    UndeleteClientRequest, UnlinkEventRequest, UpdateClientRequest,
 };
 use tonic::metadata::{AsciiMetadataKey, AsciiMetadataValue};
 use tonic::service::Interceptor;
@@ -84,6 +88,10 @@ impl Actor {
         DirectoryServiceClient::new(self.carried())
     }
 
+    pub(crate) fn events(&self) -> EventServiceClient<Carried> {
+        EventServiceClient::new(self.carried())
+    }
+
     pub(crate) async fn create(&self, request: CreateClientRequest) -> Result<Client, Failure> {
         let answer = self.clients().create_client(request).await?;
         Ok(answer.into_inner().client.expect("a client"))
@@ -93,6 +101,16 @@ impl Actor {
         let request = GetClientRequest {
             id: id.to_owned(),
             show_deleted: false,
+        };
+        let answer = self.clients().get_client(request).await?;
+        Ok(answer.into_inner().client.expect("a client"))
+    }
+
+    /// As [`get`](Self::get), deleted clients included.
+    pub(crate) async fn even_deleted(&self, id: &str) -> Result<Client, Failure> {
+        let request = GetClientRequest {
+            id: id.to_owned(),
+            show_deleted: true,
         };
         let answer = self.clients().get_client(request).await?;
         Ok(answer.into_inner().client.expect("a client"))
@@ -127,6 +145,86 @@ impl Actor {
         };
         let answer = self.clients().delete_client(request).await?;
         Ok(answer.into_inner().client.expect("a client"))
+    }
+
+    pub(crate) async fn transition(
+        &self,
+        id: &str,
+        target: ClientStatus,
+    ) -> Result<Client, Failure> {
+        let request = TransitionClientRequest {
+            id: id.to_owned(),
+            target_status: target.into(),
+            ..TransitionClientRequest::default()
+        };
+        self.step(request).await
+    }
+
+    pub(crate) async fn step(&self, request: TransitionClientRequest) -> Result<Client, Failure> {
+        let answer = self.clients().transition_client(request).await?;
+        Ok(answer.into_inner().client.expect("a client"))
+    }
+
+    pub(crate) async fn undelete(&self, id: &str) -> Result<Client, Failure> {
+        let request = UndeleteClientRequest {
+            id: id.to_owned(),
+            ..UndeleteClientRequest::default()
+        };
+        let answer = self.clients().undelete_client(request).await?;
+        Ok(answer.into_inner().client.expect("a client"))
+    }
+
+    pub(crate) async fn purge(&self, id: &str) -> Result<(), Failure> {
+        let request = PurgeClientRequest { id: id.to_owned() };
+        self.clients().purge_client(request).await?;
+        Ok(())
+    }
+
+    /// The latest hundred entries, the latest first.
+    pub(crate) async fn history(&self, id: &str) -> Result<Vec<ClientHistoryEntry>, Failure> {
+        let request = ListClientHistoryRequest {
+            client_id: id.to_owned(),
+            limit: 100,
+            ..ListClientHistoryRequest::default()
+        };
+        Ok(self.history_page(request).await?.entries)
+    }
+
+    pub(crate) async fn history_page(
+        &self,
+        request: ListClientHistoryRequest,
+    ) -> Result<ListClientHistoryResponse, Failure> {
+        let answer = self.clients().list_client_history(request).await?;
+        Ok(answer.into_inner())
+    }
+
+    pub(crate) async fn reassign(
+        &self,
+        request: ReassignClientsRequest,
+    ) -> Result<ReassignClientsResponse, Failure> {
+        Ok(self.clients().reassign_clients(request).await?.into_inner())
+    }
+
+    pub(crate) async fn link(&self, event: &str, client: &str) -> Result<Event, Failure> {
+        let request = LinkEventRequest {
+            event_id: event.to_owned(),
+            client_id: client.to_owned(),
+        };
+        let answer = self.events().link_event(request).await?;
+        Ok(answer.into_inner().event.expect("an event"))
+    }
+
+    pub(crate) async fn unlink(&self, event: &str) -> Result<Event, Failure> {
+        let event_id = event.to_owned();
+        let request = UnlinkEventRequest { event_id };
+        let answer = self.events().unlink_event(request).await?;
+        Ok(answer.into_inner().event.expect("an event"))
+    }
+
+    pub(crate) async fn event(&self, id: &str) -> Result<Event, Failure> {
+        let request = GetEventRequest { id: id.to_owned() };
+        let answer = self.events().get_event(request).await?;
+        Ok(answer.into_inner().event.expect("an event"))
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use nvito_clients::config::ServerConfig;
 use nvito_clients::domain::principal::{Policy, Role};
 use nvito_clients::grpc::proto::{
-    RemoveMemberRequest, UpsertMemberRequest, UpsertOrganizationRequest, User,
+    RemoveMemberRequest, UpsertEventRequest, UpsertMemberRequest, UpsertOrganizationRequest, User,
 };
 use nvito_clients::repository::Database;
 use nvito_clients::server;
@@ -221,6 +221,24 @@ impl Org<'_> {
             .upsert_member(request)
             .await
             .expect("upserted");
+    }
+
+    /// A new event's id.
+    pub(crate) async fn event(&self, name: &str) -> String {
+        let id = Uuid::now_v7().to_string();
+        let request = UpsertEventRequest {
+            id: id.clone(),
+            organization_id: self.id.clone(),
+            name: name.to_owned(),
+            starts_at: None,
+        };
+        self.app
+            .super_admin()
+            .directory()
+            .upsert_event(request)
+            .await
+            .expect("upserted");
+        id
     }
 
     /// Takes a member out.

@@ -8,6 +8,8 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::{process, thread};
 
+use diesel_async::{AsyncMigrationHarness, AsyncPgConnection};
+use diesel_migrations::MigrationHarness;
 use nvito_clients::postgres::{Options, PrivatePostgres};
 use nvito_clients::repository::migrations;
 use tokio::runtime::Runtime;
@@ -86,6 +88,22 @@ impl Cluster {
         let name = Self::name();
         self.create_database(&name, "template1").await;
         name
+    }
+
+    /// Runs the migrations up to and with the one of this number.
+    pub(crate) async fn migrate_to(&self, database: &str, last: &str) {
+        let (client, connection) = self
+            .service(database)
+            .connect(NoTls)
+            .await
+            .expect("PostgreSQL accepts");
+        let connection = AsyncPgConnection::try_from_client_and_connection(client, connection);
+        let mut harness = AsyncMigrationHarness::new(connection.await.expect("a connection"));
+        let mut run = || {
+            let run = harness.run_next_migration(migrations::MIGRATIONS);
+            run.expect("it runs").to_string()
+        };
+        while run() != last {}
     }
 
     fn name() -> String {

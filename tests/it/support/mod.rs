@@ -7,6 +7,7 @@ mod cluster;
 mod failure;
 mod raw;
 mod service;
+mod told;
 
 pub(crate) use actor::{Actor, client};
 pub(crate) use app::{App, CONNECTIONS, Org};
@@ -14,6 +15,7 @@ pub(crate) use cluster::{Cluster, connect};
 pub(crate) use failure::Failure;
 pub(crate) use raw::Bytes;
 pub(crate) use service::{Folder, Service};
+pub(crate) use told::{Change, assert_told, assert_whole, changes, kinds};
 
 use tokio::task::JoinSet;
 use uuid::Uuid;

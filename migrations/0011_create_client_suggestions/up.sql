@@ -1,0 +1,116 @@
+-- The folded name, 255 characters at most: a key of a B-tree has 2,704 bytes, and
+-- compatibility characters fold to several each.
+CREATE INDEX clients_folded_name_idx
+    ON clients (organization_id, left(split_part(search_text, E'\n', 1), 255), id)
+    WHERE deleted_at IS NULL;
+COMMENT ON INDEX clients_folded_name_idx IS 'Suggestions: names by their beginning, in their order.';
+
+-- A parameter of pg_trgm may only be named once the library is loaded.
+SELECT show_limit();
+
+-- Runs as the platform role for the reasons of search_client_ids (migration 0005).
+-- Planned anew at each call: only of what was really typed is it known which
+-- range of the index it is. Row-level security hides how common a fragment is,
+-- so what holds it is gathered first (MATERIALIZED), from the trigrams: left to
+-- choose, PostgreSQL reads all names in their order for one that nobody has.
+CREATE FUNCTION suggest_client_ids(fragment text, digits text, most bigint) RETURNS SETOF uuid
+    LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 10
+    SET search_path = pg_catalog, public, pg_temp
+    SET plan_cache_mode = force_custom_plan
+    SET pg_trgm.word_similarity_threshold = 0.45
+    AS $$
+DECLARE
+    tenant uuid := nullif(current_setting('app.organization_id', true), '')::uuid;
+    folded text := btrim(fold_text(fragment));
+    by_text text := search_pattern(folded);
+    by_digits text := search_pattern(digits);
+    -- Begins a later word of the name: folding makes plain marks of most others.
+    word text := '^[^\n]*[ -/:-@[-`{-~]' || regexp_replace(folded, '[][\\.^$*+?(){}|]', '\\\&', 'g');
+    ids uuid[];
+BEGIN
+    -- Combining marks alone fold to nothing, with which every name begins.
+    IF folded = '' THEN
+        RETURN;
+    END IF;
+
+    ids := ARRAY(
+        SELECT client.id
+        FROM public.clients AS client
+        WHERE client.organization_id = tenant AND client.deleted_at IS NULL
+          AND left(split_part(client.search_text, E'\n', 1), 255) ^@ folded
+        ORDER BY left(split_part(client.search_text, E'\n', 1), 255), client.id
+        LIMIT most);
+
+    IF cardinality(ids) = most THEN
+        NULL;
+    ELSIF digits IS NOT NULL OR folded ~ '[[:alnum:]]{3}' THEN
+        ids := ids || ARRAY(
+            WITH held AS MATERIALIZED (
+                SELECT client.id, client.search_text
+                FROM public.clients AS client
+                WHERE client.organization_id = tenant AND client.deleted_at IS NULL
+                  AND (client.search_text LIKE by_text OR client.search_text LIKE by_digits))
+            SELECT held.id
+            FROM held
+            WHERE held.id <> ALL (ids)
+            ORDER BY held.search_text ~ word DESC, split_part(held.search_text, E'\n', 1), held.id
+            LIMIT most - cardinality(ids));
+    ELSIF folded ~ '[[:alnum:]]' THEN
+        -- One or two letters are a trigram only where a word begins.
+        ids := ids || ARRAY(
+            WITH held AS MATERIALIZED (
+                SELECT client.id, client.search_text
+                FROM public.clients AS client
+                WHERE client.organization_id = tenant AND client.deleted_at IS NULL
+                  AND client.search_text ~ word)
+            SELECT held.id
+            FROM held
+            WHERE held.id <> ALL (ids)
+            ORDER BY split_part(held.search_text, E'\n', 1), held.id
+            LIMIT most - cardinality(ids));
+    ELSE
+        -- Without any, the index would be read whole, all tenants' part of it:
+        -- the tenant's names are fewer.
+        ids := ids || ARRAY(
+            SELECT client.id
+            FROM public.clients AS client
+            WHERE client.organization_id = tenant AND client.deleted_at IS NULL
+              AND strpos(split_part(client.search_text, E'\n', 1), folded) > 0
+              AND client.id <> ALL (ids)
+            ORDER BY left(split_part(client.search_text, E'\n', 1), 255), client.id
+            LIMIT most - cardinality(ids));
+    END IF;
+
+    IF cardinality(ids) < most AND folded ~ '[[:alpha:]]{4}' THEN
+        -- Of several words one alone is no likeness: "maria lopes" is not every María.
+        IF strpos(folded, ' ') > 0 THEN
+            PERFORM set_config('pg_trgm.word_similarity_threshold', '0.65', true);
+        END IF;
+        -- Likeness is dear: of a surname that a whole town has, some will do.
+        ids := ids || ARRAY(
+            WITH alike AS MATERIALIZED (
+                SELECT client.id, split_part(client.search_text, E'\n', 1) AS name
+                FROM public.clients AS client
+                WHERE client.organization_id = tenant AND client.deleted_at IS NULL
+                  AND client.search_text %> folded
+                  AND client.id <> ALL (ids)
+                LIMIT 500)
+            SELECT alike.id
+            FROM alike
+            WHERE alike.name %> folded
+            ORDER BY word_similarity(folded, alike.name) DESC, alike.name, alike.id
+            LIMIT most - cardinality(ids));
+    END IF;
+    RETURN QUERY SELECT * FROM unnest(ids);
+END
+$$;
+COMMENT ON FUNCTION suggest_client_ids(text, text, bigint) IS
+    'Ids of at most so many live clients of the tenant in app.organization_id, none without it, that somebody may mean who types: the best first.';
+
+REVOKE ALL ON FUNCTION suggest_client_ids(text, text, bigint) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION suggest_client_ids(text, text, bigint) TO nvito_clients_tenant;
+
+-- A function is given away to a role that could have made it itself.
+GRANT CREATE ON SCHEMA public TO nvito_clients_platform;
+ALTER FUNCTION suggest_client_ids(text, text, bigint) OWNER TO nvito_clients_platform;
+REVOKE CREATE ON SCHEMA public FROM nvito_clients_platform;

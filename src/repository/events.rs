@@ -1,0 +1,292 @@
+//! Whose an event is (spec §5).
+//!
+//! Locks are taken on clients first, by id, and on the event last; so does the
+//! foreign key when a client is purged.
+
+use chrono::{DateTime, Utc};
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use uuid::Uuid;
+
+use super::Repository;
+use super::history::{Told, tell};
+use super::mutation::Mutation;
+use super::rows::ClientRow;
+use super::schema::{clients, events};
+use super::scope::Mode;
+use super::transaction::Transaction;
+use crate::domain::client::ClientType;
+use crate::domain::directory::Event;
+use crate::domain::event::{ClientCard, LinkedEvent};
+use crate::domain::history::{FieldChange, HistoryKind};
+use crate::domain::ids::{ClientId, EventId, OrganizationId};
+use crate::domain::lifecycle::ClientStatus;
+use crate::error::{Error, Problem, Reason, Resource, Result};
+
+impl Repository {
+    /// One event with its client. Fails with `EVENT_NOT_FOUND`.
+    pub async fn event(&self, id: EventId) -> Result<LinkedEvent> {
+        let mut transaction = self.begin(Mode::Snapshot).await?;
+        let outcome = linked(&mut transaction, id).await;
+        transaction.finish(outcome).await
+    }
+}
+
+/// Links an event to a client of its organization, whoever's it was before.
+///
+/// Fails with `EVENT_NOT_FOUND`, `CLIENT_NOT_FOUND`, or as a violation of
+/// `ORGANIZATION_MISMATCH` where both are in sight of the scope but apart.
+pub struct LinkEvent {
+    /// The event.
+    pub event: EventId,
+    /// The client.
+    pub client: ClientId,
+}
+
+impl Mutation for LinkEvent {
+    type Output = LinkedEvent;
+
+    #[allow(private_interfaces, reason = "run by Repository::perform only")]
+    async fn run(&self, transaction: &mut Transaction) -> Result<LinkedEvent> {
+        let found = find(transaction, self.event).await?;
+        let organization: Option<Uuid> = transaction
+            .scope()
+            .clients(false)
+            .filter(clients::id.eq(self.client.0))
+            .select(clients::organization_id)
+            .first(&mut **transaction)
+            .await
+            .optional()?;
+        let not_found = Error::NotFound {
+            resource: Resource::Client,
+            id: self.client.0,
+        };
+        match organization {
+            None => return Err(not_found),
+            Some(organization) if organization != found.organization_id => {
+                return Err(Error::violation("client_id", Problem::OrganizationMismatch));
+            }
+            Some(_) => {}
+        }
+        let mut ids = vec![self.client.0];
+        ids.extend(found.client_id);
+        let held = hold(transaction, &found, &ids).await?;
+        // Deleted since it was looked for.
+        if !held.iter().any(|(id, live)| *id == self.client.0 && *live) {
+            return Err(not_found);
+        }
+        if found.client_id != Some(self.client.0) {
+            set_client(transaction, &found, Some(self.client.0)).await?;
+            if let Some(former) = found.client_id {
+                tell_unlinked(transaction, &found, former).await?;
+            }
+            let changes = vec![FieldChange::linked(self.event)];
+            let kind = HistoryKind::EventLinked;
+            touch(transaction, &found, self.client.0, Told::of(kind, changes)).await?;
+        }
+        linked(transaction, self.event).await
+    }
+}
+
+/// Takes an event from its live client, if it has one.
+///
+/// Fails with `EVENT_NOT_FOUND`.
+pub struct UnlinkEvent(pub EventId);
+
+impl Mutation for UnlinkEvent {
+    type Output = LinkedEvent;
+
+    #[allow(private_interfaces, reason = "run by Repository::perform only")]
+    async fn run(&self, transaction: &mut Transaction) -> Result<LinkedEvent> {
+        let found = find(transaction, self.0).await?;
+        if let Some(client) = found.client_id {
+            let held = hold(transaction, &found, &[client]).await?;
+            // The link to a deleted client is hidden, and comes back with it.
+            if held.contains(&(client, true)) {
+                set_client(transaction, &found, None).await?;
+                tell_unlinked(transaction, &found, client).await?;
+            }
+        }
+        linked(transaction, self.0).await
+    }
+}
+
+/// Forgets an event.
+///
+/// Fails with `EVENT_NOT_FOUND`.
+pub struct RemoveEvent(pub EventId);
+
+impl Mutation for RemoveEvent {
+    type Output = ();
+
+    #[allow(private_interfaces, reason = "run by Repository::perform only")]
+    async fn run(&self, transaction: &mut Transaction) -> Result<()> {
+        let found = find(transaction, self.0).await?;
+        hold(transaction, &found, found.client_id.as_slice()).await?;
+        diesel::delete(events::table.find(found.id))
+            .execute(&mut **transaction)
+            .await?;
+        match found.client_id {
+            Some(client) => tell_unlinked(transaction, &found, client).await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// A row of `events`.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = events, check_for_backend(Pg))]
+struct EventRow {
+    id: Uuid,
+    organization_id: Uuid,
+    name: String,
+    starts_at: Option<DateTime<Utc>>,
+    client_id: Option<Uuid>,
+}
+
+async fn find(transaction: &mut Transaction, id: EventId) -> Result<EventRow> {
+    transaction
+        .scope()
+        .events()
+        .filter(events::id.eq(id.0))
+        .select(EventRow::as_select())
+        .first(&mut **transaction)
+        .await
+        .optional()?
+        .ok_or(Error::NotFound {
+            resource: Resource::Event,
+            id: id.0,
+        })
+}
+
+/// Holds clients of the event's organization, then the event, until the
+/// transaction ends; answers the clients that are there and whether they live.
+/// Worth another try when the event has changed hands since it was found.
+async fn hold(
+    transaction: &mut Transaction,
+    event: &EventRow,
+    ids: &[Uuid],
+) -> Result<Vec<(Uuid, bool)>> {
+    let held = clients::table
+        .filter(clients::organization_id.eq(event.organization_id))
+        .filter(clients::id.eq_any(ids))
+        .order(clients::id)
+        .for_no_key_update()
+        .select((clients::id, clients::deleted_at.is_null()))
+        .load(&mut **transaction)
+        .await?;
+    let now: Option<Option<Uuid>> = events::table
+        .filter(events::organization_id.eq(event.organization_id))
+        .filter(events::id.eq(event.id))
+        .for_no_key_update()
+        .select(events::client_id)
+        .first(&mut **transaction)
+        .await
+        .optional()?;
+    if now == Some(event.client_id) {
+        return Ok(held);
+    }
+    Err(Error::System {
+        reason: Reason::TransactionConflict,
+        cause: "the event has changed hands meanwhile".into(),
+    })
+}
+
+async fn set_client(
+    transaction: &mut Transaction,
+    event: &EventRow,
+    client: Option<Uuid>,
+) -> Result<()> {
+    diesel::update(events::table.find(event.id))
+        .filter(events::organization_id.eq(event.organization_id))
+        .set(events::client_id.eq(client))
+        .execute(&mut **transaction)
+        .await?;
+    Ok(())
+}
+
+async fn tell_unlinked(
+    transaction: &mut Transaction,
+    event: &EventRow,
+    client: Uuid,
+) -> Result<()> {
+    let changes = vec![FieldChange::unlinked(EventId(event.id))];
+    let kind = HistoryKind::EventUnlinked;
+    touch(transaction, event, client, Told::of(kind, changes)).await
+}
+
+/// A client's events are part of what its callers see: its version moves on,
+/// by the trigger, and its history tells why.
+async fn touch(
+    transaction: &mut Transaction,
+    event: &EventRow,
+    client: Uuid,
+    told: Told<'_>,
+) -> Result<()> {
+    let row = diesel::update(clients::table.find(client))
+        .filter(clients::organization_id.eq(event.organization_id))
+        .set(clients::version.eq(clients::version))
+        .returning(ClientRow::as_returning())
+        .get_result(&mut **transaction)
+        .await?;
+    tell(transaction, &row, told).await
+}
+
+/// An event as its readers see it: without a client while that is deleted.
+pub(super) async fn linked(transaction: &mut Transaction, id: EventId) -> Result<LinkedEvent> {
+    let row = find(transaction, id).await?;
+    let card = match row.client_id {
+        Some(client) => transaction
+            .scope()
+            .clients(false)
+            .filter(clients::organization_id.eq(row.organization_id))
+            .filter(clients::id.eq(client))
+            .select(CardRow::as_select())
+            .first(&mut **transaction)
+            .await
+            .optional()?,
+        None => None,
+    };
+    Ok(LinkedEvent {
+        event: Event {
+            id,
+            organization: OrganizationId(row.organization_id),
+            name: row.name,
+            starts_at: row.starts_at,
+        },
+        client: card.map(CardRow::card).transpose()?,
+    })
+}
+
+/// The columns of a card.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = clients, check_for_backend(Pg))]
+struct CardRow {
+    id: Uuid,
+    name: String,
+    email: Option<String>,
+    phone: Option<String>,
+    type_: String,
+    status: String,
+    rfc: Option<String>,
+    business_name: Option<String>,
+    billing_address: Option<String>,
+}
+
+impl CardRow {
+    fn card(self) -> Result<ClientCard> {
+        let unknown = || Error::internal("unknown value in clients.type or clients.status");
+        Ok(ClientCard {
+            id: ClientId(self.id),
+            name: self.name,
+            email: self.email,
+            phone: self.phone,
+            client_type: ClientType::from_name(&self.type_).ok_or_else(unknown)?,
+            status: ClientStatus::from_name(&self.status).ok_or_else(unknown)?,
+            rfc: self.rfc,
+            business_name: self.business_name,
+            billing_address: self.billing_address,
+        })
+    }
+}

@@ -1,0 +1,225 @@
+//! What happened to clients: written with each write, never changed.
+
+use chrono::{DateTime, Utc};
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::Repository;
+use super::rows::ClientRow;
+use super::schema::{client_history as history, clients};
+use super::scope::Mode;
+use super::transaction::Transaction;
+use crate::domain::history::{FieldChange, HistoryEntry, HistoryKind};
+use crate::domain::ids::{ClientId, UserId};
+use crate::error::{Error, Resource, Result};
+
+/// A page of a client's history.
+#[derive(Debug, Clone)]
+pub struct History {
+    /// The latest first.
+    pub entries: Vec<HistoryEntry>,
+    /// The next page begins below this version, if there is one.
+    pub next: Option<i64>,
+}
+
+impl Repository {
+    /// At most `limit` entries of a client's history, the latest first, from
+    /// below the version `before`; `deleted` finds those of deleted and purged
+    /// clients as well.
+    ///
+    /// Fails with `CLIENT_NOT_FOUND`.
+    pub async fn client_history(
+        &self,
+        id: ClientId,
+        before: Option<i64>,
+        limit: i64,
+        deleted: bool,
+    ) -> Result<History> {
+        let mut transaction = self.begin(Mode::Snapshot).await?;
+        let outcome = page(&mut transaction, id, before, limit, deleted).await;
+        transaction.finish(outcome).await
+    }
+}
+
+async fn page(
+    transaction: &mut Transaction,
+    id: ClientId,
+    before: Option<i64>,
+    limit: i64,
+    deleted: bool,
+) -> Result<History> {
+    let organization = organization(transaction, id, deleted)
+        .await?
+        .ok_or(Error::NotFound {
+            resource: Resource::Client,
+            id: id.0,
+        })?;
+    let mut rows: Vec<HistoryRow> = history::table
+        .filter(history::organization_id.eq(organization))
+        .filter(history::client_id.eq(id.0))
+        .filter(history::version.lt(before.unwrap_or(i64::MAX)))
+        .order(history::version.desc())
+        .limit(limit + 1)
+        .select(HistoryRow::as_select())
+        .load(&mut **transaction)
+        .await?;
+    let more = i64::try_from(rows.len()).is_ok_and(|rows| rows > limit);
+    if more {
+        rows.pop();
+    }
+    let next = rows.last().filter(|_| more).map(|row| row.version);
+    let entries = rows
+        .into_iter()
+        .map(HistoryRow::entry)
+        .collect::<Result<_>>()?;
+    Ok(History { entries, next })
+}
+
+/// Whose a client is or, where `deleted` ones are in sight, was.
+async fn organization(
+    transaction: &mut Transaction,
+    id: ClientId,
+    deleted: bool,
+) -> Result<Option<Uuid>> {
+    let scope = transaction.scope();
+    let there = scope
+        .clients(deleted)
+        .filter(clients::id.eq(id.0))
+        .select(clients::organization_id)
+        .first(&mut **transaction)
+        .await
+        .optional()?;
+    if there.is_some() || !deleted {
+        return Ok(there);
+    }
+    let mut purged = history::table
+        .filter(history::client_id.eq(id.0))
+        .filter(history::kind.eq(HistoryKind::Purged.as_str()))
+        .select(history::organization_id)
+        .into_boxed();
+    if let Some(organization) = scope.organization() {
+        purged = purged.filter(history::organization_id.eq(organization.0));
+    }
+    Ok(purged.first(&mut **transaction).await.optional()?)
+}
+
+/// A write that is to be told.
+pub(super) struct Told<'a> {
+    pub(super) kind: HistoryKind,
+    pub(super) reason: Option<&'a str>,
+    pub(super) changes: Vec<FieldChange>,
+}
+
+impl Told<'_> {
+    /// What was done, where no field says more.
+    pub(super) fn of(kind: HistoryKind, changes: Vec<FieldChange>) -> Self {
+        Self {
+            kind,
+            reason: None,
+            changes,
+        }
+    }
+}
+
+/// Tells the write that made `row` what it is.
+pub(super) async fn tell(
+    transaction: &mut Transaction,
+    row: &ClientRow,
+    told: Told<'_>,
+) -> Result<()> {
+    tell_version(
+        transaction,
+        (row.organization_id, row.id),
+        (row.version, row.updated_at),
+        told,
+    )
+    .await
+}
+
+/// As [`tell`], where the row itself is not at hand: `client` is its
+/// organization and id, `version` the number and time of the write.
+pub(super) async fn tell_version(
+    transaction: &mut Transaction,
+    client: (Uuid, Uuid),
+    version: (i64, DateTime<Utc>),
+    told: Told<'_>,
+) -> Result<()> {
+    let actor = transaction.scope().actor().0;
+    let insert = diesel::insert_into(history::table).values((
+        history::organization_id.eq(client.0),
+        history::client_id.eq(client.1),
+        history::version.eq(version.0),
+        history::at.eq(version.1),
+        history::actor_id.eq(actor),
+        history::kind.eq(told.kind.as_str()),
+        history::reason.eq(told.reason.map(str::to_owned)),
+        history::request_id.eq(transaction.call().to_owned()),
+        history::changes.eq(stored(&told.changes)?),
+    ));
+    insert.execute(&mut **transaction).await?;
+    Ok(())
+}
+
+/// Changes as they are kept.
+pub(super) fn stored(changes: &[FieldChange]) -> Result<serde_json::Value> {
+    let changes: Vec<_> = changes.iter().map(StoredChange::from).collect();
+    serde_json::to_value(changes).map_err(Error::internal)
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredChange {
+    field: String,
+    before: Option<String>,
+    after: Option<String>,
+}
+
+impl From<&FieldChange> for StoredChange {
+    fn from(change: &FieldChange) -> Self {
+        Self {
+            field: change.field.clone(),
+            before: change.before.clone(),
+            after: change.after.clone(),
+        }
+    }
+}
+
+/// A row of `client_history`.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = history, check_for_backend(Pg))]
+struct HistoryRow {
+    version: i64,
+    at: DateTime<Utc>,
+    actor_id: Uuid,
+    kind: String,
+    reason: Option<String>,
+    request_id: String,
+    changes: serde_json::Value,
+}
+
+impl HistoryRow {
+    /// Fails when the table holds what this version does not know.
+    fn entry(self) -> Result<HistoryEntry> {
+        let changes: Vec<StoredChange> =
+            serde_json::from_value(self.changes).map_err(Error::internal)?;
+        Ok(HistoryEntry {
+            version: self.version,
+            at: self.at,
+            actor: UserId(self.actor_id),
+            kind: HistoryKind::from_name(&self.kind)
+                .ok_or_else(|| Error::internal("unknown value in client_history.kind"))?,
+            reason: self.reason,
+            request: self.request_id,
+            changes: changes
+                .into_iter()
+                .map(|change| FieldChange {
+                    field: change.field,
+                    before: change.before,
+                    after: change.after,
+                })
+                .collect(),
+        })
+    }
+}

@@ -1,0 +1,129 @@
+//! One client's way: from status to status, deleted and back, gone for good.
+
+use chrono::{DateTime, Utc};
+use diesel::dsl::sql;
+use diesel::prelude::*;
+use diesel::sql_types::{Nullable, Timestamptz};
+use diesel_async::RunQueryDsl;
+
+use super::clients::{Sight, check_email, lock, one, write};
+use super::history::{Told, tell_version};
+use super::mutation::Mutation;
+use super::rows::complete;
+use super::schema::clients;
+use super::transaction::Transaction;
+use crate::domain::client::Client;
+use crate::domain::history::{FieldChange, HistoryKind};
+use crate::domain::ids::ClientId;
+use crate::domain::lifecycle::ClientStatus;
+use crate::error::{Error, Result};
+
+/// Deletes a client softly: assignee and events stay linked (api.md, decision 3).
+///
+/// Fails with `CLIENT_NOT_FOUND` or `ETAG_MISMATCH`.
+pub struct DeleteClient {
+    /// Which.
+    pub id: ClientId,
+    /// Only if it still has this etag.
+    pub etag: Option<String>,
+}
+
+impl Mutation for DeleteClient {
+    type Output = Client;
+
+    #[allow(private_interfaces, reason = "run by Repository::perform only")]
+    async fn run(&self, transaction: &mut Transaction) -> Result<Client> {
+        let row = lock(transaction, self.id, Sight::Live).await?;
+        row.etag().check(self.etag.as_deref())?;
+        let now = clients::deleted_at.eq(sql::<Nullable<Timestamptz>>("now()"));
+        let told = Told::of(HistoryKind::Deleted, Vec::new());
+        write(transaction, &row, now, told).await
+    }
+}
+
+/// Takes a client to another status (spec §3).
+///
+/// Fails with `CLIENT_NOT_FOUND`, `ETAG_MISMATCH` or
+/// `CLIENT_TRANSITION_NOT_ALLOWED`.
+pub struct TransitionClient {
+    /// Which.
+    pub id: ClientId,
+    /// Where to.
+    pub target: ClientStatus,
+    /// Why, for the history.
+    pub reason: Option<String>,
+    /// Only if it still has this etag.
+    pub etag: Option<String>,
+}
+
+impl Mutation for TransitionClient {
+    type Output = Client;
+
+    #[allow(private_interfaces, reason = "run by Repository::perform only")]
+    async fn run(&self, transaction: &mut Transaction) -> Result<Client> {
+        let row = lock(transaction, self.id, Sight::Live).await?;
+        row.etag().check(self.etag.as_deref())?;
+        let current = row.fields()?.status;
+        let next = current.transition(self.target)?;
+        if next == current {
+            return one(complete(transaction, vec![row]).await?);
+        }
+        let told = Told {
+            kind: HistoryKind::Transitioned,
+            reason: self.reason.as_deref(),
+            changes: vec![FieldChange::status(current, next)],
+        };
+        write(transaction, &row, clients::status.eq(next.as_str()), told).await
+    }
+}
+
+/// Brings a deleted client back; a live one stays as it is.
+///
+/// Fails with `CLIENT_NOT_FOUND` or `CLIENT_EMAIL_TAKEN`.
+pub struct UndeleteClient(pub ClientId);
+
+impl Mutation for UndeleteClient {
+    type Output = Client;
+
+    #[allow(private_interfaces, reason = "run by Repository::perform only")]
+    async fn run(&self, transaction: &mut Transaction) -> Result<Client> {
+        let row = lock(transaction, self.0, Sight::Deleted).await?;
+        if row.deleted_at.is_none() {
+            return one(complete(transaction, vec![row]).await?);
+        }
+        check_email(transaction, &row, row.email.as_deref()).await?;
+        let told = Told::of(HistoryKind::Undeleted, Vec::new());
+        let live = clients::deleted_at.eq(None::<DateTime<Utc>>);
+        write(transaction, &row, live, told).await
+    }
+}
+
+/// Removes a deleted client for good; the foreign key leaves its events
+/// without a client.
+///
+/// Fails with `CLIENT_NOT_FOUND` or `CLIENT_NOT_DELETED`.
+pub struct PurgeClient(pub ClientId);
+
+impl Mutation for PurgeClient {
+    type Output = ();
+
+    #[allow(private_interfaces, reason = "run by Repository::perform only")]
+    async fn run(&self, transaction: &mut Transaction) -> Result<()> {
+        let row = lock(transaction, self.0, Sight::Deleted).await?;
+        if row.deleted_at.is_none() {
+            return Err(Error::ClientNotDeleted);
+        }
+        let at = diesel::delete(clients::table.find(row.id))
+            .filter(clients::organization_id.eq(row.organization_id))
+            .returning(sql::<Timestamptz>("clock_timestamp()"))
+            .get_result(&mut **transaction)
+            .await?;
+        tell_version(
+            transaction,
+            (row.organization_id, row.id),
+            (row.version + 1, at),
+            Told::of(HistoryKind::Purged, Vec::new()),
+        )
+        .await
+    }
+}

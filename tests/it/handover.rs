@@ -1,0 +1,60 @@
+//! Somebody with ten thousand clients hands them over in one call.
+
+use std::time::{Duration, Instant};
+
+use nvito_clients::grpc::proto::{ListClientsRequest, ReassignClientsRequest};
+
+use crate::support::App;
+
+/// One more than an answer names.
+const CLIENTS: i64 = 10_001;
+
+#[tokio::test]
+async fn ten_thousand_clients_move_at_once() {
+    let app = App::start().await;
+    let org = app.org("Norte").await;
+    let admin = org.platform_admin();
+    let (ana, eva) = (org.member("Ana").await, org.member("Eva").await);
+    let organization = &org.id;
+    app.execute(&format!(
+        "INSERT INTO clients (id, organization_id, name, assigned_to_id, deleted_at)
+         SELECT gen_random_uuid(), '{organization}', 'Cliente ' || number, '{ana}',
+                CASE WHEN number = 0 THEN now() END
+         FROM generate_series(0, {CLIENTS}) AS number;
+         ANALYZE clients"
+    ))
+    .await;
+
+    let request = ReassignClientsRequest {
+        from_user_id: ana.clone(),
+        to_user_id: eva.clone(),
+        ..ReassignClientsRequest::default()
+    };
+    let began = Instant::now();
+    let moved = admin.reassign(request).await.expect("moved");
+    let took = began.elapsed();
+    println!("{CLIENTS} clients moved in {took:?}");
+    assert!(took < Duration::from_secs(5), "{took:?}");
+
+    assert_eq!(i64::from(moved.count), CLIENTS);
+    assert_eq!(moved.client_ids.len(), 10_000);
+    assert!(moved.client_ids.is_sorted());
+    let told = "SELECT count(DISTINCT client_id) FROM client_history
+                JOIN clients ON id = client_id AND clients.version = client_history.version
+                WHERE kind = 'REASSIGNED' AND at = updated_at AND deleted_at IS NULL";
+    assert_eq!(app.count(told).await, CLIENTS);
+    assert_eq!(
+        app.count("SELECT count(*) FROM client_history").await,
+        CLIENTS
+    );
+    let of = |user: &str| ListClientsRequest {
+        assigned_to_id: user.to_owned(),
+        ..ListClientsRequest::default()
+    };
+    for (user, total) in [(&ana, 0), (&eva, CLIENTS)] {
+        let found = admin.list(of(user)).await.expect("a page");
+        assert_eq!(found.meta.map(|meta| meta.total), Some(total));
+    }
+    let still = format!("SELECT count(*) FROM clients WHERE assigned_to_id = '{ana}'");
+    assert_eq!(app.count(&still).await, 1, "the deleted one stays");
+}
