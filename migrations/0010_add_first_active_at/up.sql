@@ -1,6 +1,6 @@
 ALTER TABLE clients ADD COLUMN first_active_at timestamptz;
 COMMENT ON COLUMN clients.first_active_at IS
-    'When the client first stood at ACTIVE (spec section 8); kept by a trigger, and kept for ever.';
+    'When the client first stood at ACTIVE (spec section 8); kept by a trigger, and kept for ever. Of clients older than this column: the first write at ACTIVE that is known.';
 
 CREATE FUNCTION activate_client() RETURNS trigger
     LANGUAGE plpgsql

@@ -5,9 +5,6 @@ CREATE INDEX clients_folded_name_idx
     WHERE deleted_at IS NULL;
 COMMENT ON INDEX clients_folded_name_idx IS 'Suggestions: names by their beginning, in their order.';
 
--- A parameter of pg_trgm may only be named once the library is loaded.
-SELECT show_limit();
-
 -- Runs as the platform role for the reasons of search_client_ids (migration 0005).
 -- Planned anew at each call: only of what was really typed is it known which
 -- range of the index it is. Row-level security hides how common a fragment is,
@@ -17,13 +14,18 @@ CREATE FUNCTION suggest_client_ids(fragment text, digits text, most bigint) RETU
     LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 10
     SET search_path = pg_catalog, public, pg_temp
     SET plan_cache_mode = force_custom_plan
-    SET pg_trgm.word_similarity_threshold = 0.45
     AS $$
 DECLARE
     tenant uuid := nullif(current_setting('app.organization_id', true), '')::uuid;
-    folded text := btrim(fold_text(fragment));
-    by_text text := search_pattern(folded);
-    by_digits text := search_pattern(digits);
+    folded text COLLATE "C" := btrim(fold_text(fragment));
+    -- A number is looked for by its digits: as they are written, they are in too
+    -- many telephones.
+    held_text text := search_pattern(coalesce(digits, folded));
+    -- A telephone of which too little is there: every third begins so.
+    begun boolean := digits IS NULL AND folded ~ '^[+(][0-9]';
+    half int := greatest(3, char_length(folded) / 2);
+    by_start text := search_pattern(left(folded, half));
+    by_end text := search_pattern(right(folded, half));
     -- Begins a later word of the name: folding makes plain marks of most others.
     word text := '^[^\n]*[ -/:-@[-`{-~]' || regexp_replace(folded, '[][\\.^$*+?(){}|]', '\\\&', 'g');
     ids uuid[];
@@ -41,7 +43,7 @@ BEGIN
         ORDER BY left(split_part(client.search_text, E'\n', 1), 255), client.id
         LIMIT most);
 
-    IF cardinality(ids) = most THEN
+    IF cardinality(ids) = most OR begun THEN
         NULL;
     ELSIF digits IS NOT NULL OR folded ~ '[[:alnum:]]{3}' THEN
         ids := ids || ARRAY(
@@ -49,27 +51,30 @@ BEGIN
                 SELECT client.id, client.search_text
                 FROM public.clients AS client
                 WHERE client.organization_id = tenant AND client.deleted_at IS NULL
-                  AND (client.search_text LIKE by_text OR client.search_text LIKE by_digits))
+                  AND client.search_text LIKE held_text
+                -- Whoever typed so little of so many has to type on.
+                LIMIT 2000)
             SELECT held.id
             FROM held
             WHERE held.id <> ALL (ids)
             ORDER BY held.search_text ~ word DESC, split_part(held.search_text, E'\n', 1), held.id
             LIMIT most - cardinality(ids));
-    ELSIF folded ~ '[[:alnum:]]' THEN
+    ELSIF folded ~ '^[[:alnum:]]' THEN
         -- One or two letters are a trigram only where a word begins.
         ids := ids || ARRAY(
             WITH held AS MATERIALIZED (
                 SELECT client.id, client.search_text
                 FROM public.clients AS client
                 WHERE client.organization_id = tenant AND client.deleted_at IS NULL
-                  AND client.search_text ~ word)
+                  AND client.search_text ~ word
+                LIMIT 2000)
             SELECT held.id
             FROM held
             WHERE held.id <> ALL (ids)
             ORDER BY split_part(held.search_text, E'\n', 1), held.id
             LIMIT most - cardinality(ids));
     ELSE
-        -- Without any, the index would be read whole, all tenants' part of it:
+        -- Without them the index would be read whole, all tenants' part of it:
         -- the tenant's names are fewer.
         ids := ids || ARRAY(
             SELECT client.id
@@ -81,24 +86,29 @@ BEGIN
             LIMIT most - cardinality(ids));
     END IF;
 
-    IF cardinality(ids) < most AND folded ~ '[[:alpha:]]{4}' THEN
-        -- Of several words one alone is no likeness: "maria lopes" is not every María.
-        IF strpos(folded, ' ') > 0 THEN
-            PERFORM set_config('pg_trgm.word_similarity_threshold', '0.65', true);
-        END IF;
-        -- Likeness is dear: of a surname that a whole town has, some will do.
+    -- One slip leaves half of what is typed as it was. The trigrams find that half;
+    -- to have them weigh likeness takes three times as long.
+    IF cardinality(ids) < most AND char_length(folded) >= 4
+        AND folded ~ '^[[:alpha:]]{3}' AND folded ~ '[[:alpha:]]{3}$'
+    THEN
         ids := ids || ARRAY(
-            WITH alike AS MATERIALIZED (
+            WITH held AS MATERIALIZED (
                 SELECT client.id, split_part(client.search_text, E'\n', 1) AS name
                 FROM public.clients AS client
                 WHERE client.organization_id = tenant AND client.deleted_at IS NULL
-                  AND client.search_text %> folded
-                  AND client.id <> ALL (ids)
-                LIMIT 500)
+                  AND (client.search_text LIKE by_start OR client.search_text LIKE by_end)
+                -- Likeness is dear: of a surname that a whole town has, some will do.
+                LIMIT 200),
+            -- Of several words one alone is no likeness: "maria lopes" is not every María.
+            alike AS MATERIALIZED (
+                SELECT held.id, held.name, min(word_similarity(typed.word, held.name)) AS likeness
+                FROM held, regexp_split_to_table(folded, '\s+') AS typed (word)
+                WHERE held.id <> ALL (ids)
+                GROUP BY held.id, held.name)
             SELECT alike.id
             FROM alike
-            WHERE alike.name %> folded
-            ORDER BY word_similarity(folded, alike.name) DESC, alike.name, alike.id
+            WHERE alike.likeness >= 0.45
+            ORDER BY alike.likeness DESC, alike.name, alike.id
             LIMIT most - cardinality(ids));
     END IF;
     RETURN QUERY SELECT * FROM unnest(ids);

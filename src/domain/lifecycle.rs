@@ -2,46 +2,31 @@
 
 use std::fmt;
 
+use crate::domain::names::names;
 use crate::error::Error;
 
-/// Where a client stands (spec §2 `ClientStatus`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum ClientStatus {
-    /// Still being quoted.
-    #[default]
-    Prospect,
-    /// Has an event under way.
-    Active,
-    /// All events are over.
-    Completed,
-    /// Left, or never came.
-    Inactive,
+names! {
+    /// Where a client stands (spec §2 `ClientStatus`).
+    ClientStatus {
+        /// Still being quoted.
+        Prospect = "PROSPECT",
+        /// Has an event under way.
+        Active = "ACTIVE",
+        /// All events are over.
+        Completed = "COMPLETED",
+        /// Left, or never came.
+        Inactive = "INACTIVE",
+    }
+}
+
+impl Default for ClientStatus {
+    /// Where a client begins (spec §2).
+    fn default() -> Self {
+        Self::Prospect
+    }
 }
 
 impl ClientStatus {
-    /// Every status.
-    pub const ALL: [Self; 4] = [
-        Self::Prospect,
-        Self::Active,
-        Self::Completed,
-        Self::Inactive,
-    ];
-
-    /// The name of the spec, which is also the database's.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Prospect => "PROSPECT",
-            Self::Active => "ACTIVE",
-            Self::Completed => "COMPLETED",
-            Self::Inactive => "INACTIVE",
-        }
-    }
-
-    /// The status of a name of [`as_str`](Self::as_str).
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|status| status.as_str() == name)
-    }
-
     /// Where the team may take a client that stands here: the table of spec §3.
     pub fn allowed_transitions(self) -> &'static [Self] {
         match self {
@@ -90,8 +75,8 @@ mod tests {
             (Completed, Active),
             (Inactive, Prospect),
         ];
-        for from in ClientStatus::ALL {
-            for to in ClientStatus::ALL {
+        for &from in ClientStatus::ALL {
+            for &to in ClientStatus::ALL {
                 let outcome = from.transition(to);
                 if from == to || steps.contains(&(from, to)) {
                     assert_eq!(outcome.expect("a step"), to, "{from} → {to}");
@@ -107,7 +92,7 @@ mod tests {
 
     #[test]
     fn names_read_back() {
-        for status in ClientStatus::ALL {
+        for &status in ClientStatus::ALL {
             assert_eq!(ClientStatus::from_name(status.as_str()), Some(status));
         }
         assert_eq!(ClientStatus::from_name("prospect"), None);

@@ -109,8 +109,8 @@ pub(super) struct Write {
     pub(super) idempotency: Option<Idempotency>,
 }
 
-/// How a write is answered that ends as made once when it is made twice: it
-/// needs no request id.
+/// How a write is answered that has no request id: made twice it leaves what
+/// it leaves when made once, though a second removal finds nothing to remove.
 pub(super) const PLAIN: Write = Write {
     validate_only: false,
     idempotency: None,

@@ -1,7 +1,7 @@
 //! What people read, in English and in Spanish (es-MX).
 //!
 //! One fixed sentence per reason, and one per rule with its bounds; nothing of
-//! a stored row ever stands in them.
+//! a stored row ever stands in them but a client's status.
 
 use super::context::Language;
 use crate::domain::lifecycle::ClientStatus;

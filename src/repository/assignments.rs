@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::clients::check_assignee;
 use super::mutation::Mutation;
+use super::schema::clients;
 use super::transaction::Transaction;
 use crate::domain::history::HistoryKind;
 use crate::domain::ids::{ClientId, OrganizationId, UserId};
@@ -35,6 +36,8 @@ pub struct ReassignClients {
     pub from: UserId,
     /// Who shall.
     pub to: Option<UserId>,
+    /// Only say which: a preview holds nobody's clients.
+    pub preview: bool,
 }
 
 /// The clients that were moved, by id.
@@ -49,6 +52,17 @@ impl Mutation for ReassignClients {
         check_assignee(transaction, organization, self.to, "to_user_id").await?;
         if self.to == Some(self.from) {
             return Ok(Reassigned(Vec::new()));
+        }
+        if self.preview {
+            let there = clients::table
+                .filter(clients::organization_id.eq(organization.0))
+                .filter(clients::assigned_to_id.eq(self.from.0))
+                .filter(clients::deleted_at.is_null())
+                .order(clients::id)
+                .select(clients::id)
+                .load(&mut **transaction)
+                .await?;
+            return Ok(Reassigned(there.into_iter().map(ClientId).collect()));
         }
         let between = (self.from, self.to);
         let kind = HistoryKind::Reassigned;

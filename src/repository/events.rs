@@ -1,7 +1,7 @@
 //! Whose an event is (spec §5).
 //!
-//! Locks are taken on clients first, by id, and on the event last; so does the
-//! foreign key when a client is purged.
+//! Clients are locked first, by id, and the event last: in the order in which
+//! the foreign key goes when a client is purged.
 
 use chrono::{DateTime, Utc};
 use diesel::pg::Pg;
@@ -35,8 +35,8 @@ impl Repository {
 
 /// Links an event to a client of its organization, whoever's it was before.
 ///
-/// Fails with `EVENT_NOT_FOUND`, `CLIENT_NOT_FOUND`, or as a violation of
-/// `ORGANIZATION_MISMATCH` where both are in sight of the scope but apart.
+/// Fails with `EVENT_NOT_FOUND`, `CLIENT_NOT_FOUND` or, where both are in sight
+/// of the scope but apart, `ORGANIZATION_MISMATCH`.
 pub struct LinkEvent {
     /// The event.
     pub event: EventId,
@@ -65,7 +65,7 @@ impl Mutation for LinkEvent {
         match organization {
             None => return Err(not_found),
             Some(organization) if organization != found.organization_id => {
-                return Err(Error::violation("client_id", Problem::OrganizationMismatch));
+                return Err(Error::rule("client_id", Problem::OrganizationMismatch));
             }
             Some(_) => {}
         }
@@ -125,6 +125,7 @@ impl Mutation for RemoveEvent {
         let found = find(transaction, self.0).await?;
         hold(transaction, &found, found.client_id.as_slice()).await?;
         diesel::delete(events::table.find(found.id))
+            .filter(events::organization_id.eq(found.organization_id))
             .execute(&mut **transaction)
             .await?;
         match found.client_id {

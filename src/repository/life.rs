@@ -5,16 +5,17 @@ use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Timestamptz};
 use diesel_async::RunQueryDsl;
+use uuid::Uuid;
 
 use super::clients::{Sight, check_email, lock, one, write};
 use super::history::{Told, tell_version};
 use super::mutation::Mutation;
 use super::rows::complete;
-use super::schema::clients;
+use super::schema::{clients, events};
 use super::transaction::Transaction;
 use crate::domain::client::Client;
 use crate::domain::history::{FieldChange, HistoryKind};
-use crate::domain::ids::ClientId;
+use crate::domain::ids::{ClientId, EventId};
 use crate::domain::lifecycle::ClientStatus;
 use crate::error::{Error, Result};
 
@@ -113,16 +114,27 @@ impl Mutation for PurgeClient {
         if row.deleted_at.is_none() {
             return Err(Error::ClientNotDeleted);
         }
+        let unlinked: Vec<Uuid> = events::table
+            .filter(events::organization_id.eq(row.organization_id))
+            .filter(events::client_id.eq(row.id))
+            .order(events::id)
+            .select(events::id)
+            .load(&mut **transaction)
+            .await?;
         let at = diesel::delete(clients::table.find(row.id))
             .filter(clients::organization_id.eq(row.organization_id))
-            .returning(sql::<Timestamptz>("clock_timestamp()"))
+            .returning(sql::<Timestamptz>(
+                "greatest(clock_timestamp(), updated_at)",
+            ))
             .get_result(&mut **transaction)
             .await?;
+        let changes = unlinked.into_iter().map(EventId);
+        let changes = changes.map(FieldChange::unlinked).collect();
         tell_version(
             transaction,
             (row.organization_id, row.id),
             (row.version + 1, at),
-            Told::of(HistoryKind::Purged, Vec::new()),
+            Told::of(HistoryKind::Purged, changes),
         )
         .await
     }

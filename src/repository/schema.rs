@@ -80,7 +80,7 @@ diesel::table! {
         version -> Int8,
         /// What a search looks in, folded.
         search_text -> Text,
-        /// When the client first stood at ACTIVE (spec section 8); kept by a trigger, and kept for ever.
+        /// When the client first stood at ACTIVE (spec section 8); kept by a trigger, and kept for ever. Of clients older than this column: the first write at ACTIVE that is known.
         first_active_at -> Nullable<Timestamptz>,
     }
 }

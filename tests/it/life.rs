@@ -59,6 +59,7 @@ fn read(entry: &DynamicMessage) -> Told {
 
 /// Who walks: what they know of the client, and what they expect to be told.
 struct Walk {
+    actor: String,
     stranger: Stranger,
     organization: String,
     id: String,
@@ -150,6 +151,10 @@ impl Walk {
         let page = self.call("ListClientHistory", &fields).await;
         let mut entries = list(&page, "entries");
         entries.reverse();
+        for entry in &entries {
+            assert_eq!(field(entry, "actor_id"), text(&self.actor));
+            assert_ne!(field(entry, "request_id"), text(""));
+        }
         let told: Vec<_> = entries.iter().map(read).collect();
         assert_eq!(told, self.expected);
         let ids: Vec<_> = entries
@@ -164,8 +169,10 @@ impl Walk {
 #[tokio::test]
 async fn the_life_of_a_client() {
     let app = App::start().await;
+    let root = app.super_admin();
     let mut walk = Walk {
-        stranger: Stranger::new(&app, app.super_admin()).await,
+        actor: root.user_id(),
+        stranger: Stranger::new(&app, root).await,
         organization: nobody(),
         id: String::new(),
         expected: Vec::new(),
@@ -234,7 +241,12 @@ async fn the_life_of_a_client() {
     assert_eq!(field(&back, "client.assigned_to.id"), text(&sol));
     walk.step("DeleteClient", &[], told("DELETED", None, &[]))
         .await;
-    walk.step("PurgeClient", &[], told("PURGED", None, &[]))
+    let mut left: Vec<[&str; 3]> = events
+        .iter()
+        .map(|event| ["event_id", event.as_str(), "-"])
+        .collect();
+    left.sort_unstable();
+    walk.step("PurgeClient", &[], told("PURGED", None, &left))
         .await;
     let gone = walk
         .stranger

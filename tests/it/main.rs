@@ -28,6 +28,7 @@ mod rehearsals;
 mod repeats;
 mod schema;
 mod service;
+mod suggest;
 mod summaries;
 mod support;
 mod tenants;

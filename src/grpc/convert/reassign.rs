@@ -29,7 +29,12 @@ pub(in crate::grpc) fn reassign(
         check.refuse("to_user_id", Problem::Required);
     }
     let request = check.request_id(&message.request_id);
-    check.finish((ReassignClients { from, to }, request))
+    let change = ReassignClients {
+        from,
+        to,
+        preview: message.validate_only,
+    };
+    check.finish((change, request))
 }
 
 /// `ReassignClientsResponse`.

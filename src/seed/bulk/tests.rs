@@ -142,9 +142,9 @@ fn shares_are_believable() {
         let seen = batch.clients.iter().filter(|client| seen(client)).count();
         assert!(seen.abs_diff(expected * 40) < 80, "{what}: {seen}");
     };
-    for (status, share) in ClientStatus::ALL.into_iter().zip([30, 40, 20, 10]) {
+    for (status, share) in ClientStatus::ALL.iter().zip([30, 40, 20, 10]) {
         near(share, status.as_str(), &|client| {
-            client.fields.status == status
+            client.fields.status == *status
         });
     }
     near(75, "persons", &|client| {

@@ -54,7 +54,7 @@ fn there_is_something_of_everything() {
     assert_eq!(batch.clients.len(), 40);
     let fields: Vec<_> = batch.clients.iter().map(|client| &client.fields).collect();
     let some = |what: &dyn Fn(&ClientFields) -> bool| fields.iter().any(|&fields| what(fields));
-    for status in ClientStatus::ALL {
+    for &status in ClientStatus::ALL {
         assert!(some(&|fields| fields.status == status), "{status}");
     }
     for &client_type in ClientType::ALL {

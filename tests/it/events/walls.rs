@@ -35,7 +35,9 @@ async fn what_a_caller_does_not_see_cannot_be_linked() {
     }
     for (event, client) in [(&party, &foreign), (&theirs, &own)] {
         let refused = root.link(event, client).await.expect_err("apart");
-        refused.violates(&[("client_id", "ORGANIZATION_MISMATCH")]);
+        refused.is(Code::InvalidArgument, "ORGANIZATION_MISMATCH");
+        let violation = ("client_id".to_owned(), "ORGANIZATION_MISMATCH".to_owned());
+        assert_eq!(refused.violations, [violation]);
     }
     for id in [&theirs, &nobody()] {
         let got = admin.event(id).await.expect_err("not there");
