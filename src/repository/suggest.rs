@@ -1,11 +1,16 @@
 //! Completion of what somebody types into a form.
 
+use std::collections::HashMap;
+
+use diesel::declare_sql_function;
+use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
 use super::Repository;
+use super::schema::clients;
 use super::scope::Mode;
 use super::transaction::Transaction;
 use crate::domain::ids::ClientId;
@@ -28,14 +33,12 @@ pub struct Suggestion {
     pub status: ClientStatus,
 }
 
-/// The function answers ids from behind row-level security, as the search does
-/// (migration 0011); the rows themselves are read through both walls.
-const SUGGEST: &str = "\
-    SELECT client.id, client.name, client.email, client.phone, client.status \
-    FROM suggest_client_ids($1, $2, $3) WITH ORDINALITY AS suggested (id, place) \
-    JOIN clients AS client ON client.organization_id = $4 AND client.id = suggested.id \
-    WHERE client.deleted_at IS NULL \
-    ORDER BY suggested.place";
+#[declare_sql_function]
+extern "SQL" {
+    /// Ids, the best first, from behind row-level security, as the search finds
+    /// them (migration 0011); the rows are then read through both walls.
+    fn suggest_client_ids(fragment: Text, digits: Nullable<Text>, most: BigInt) -> Array<SqlUuid>;
+}
 
 impl Repository {
     /// At most `limit` live clients of the scope's organization that `typed`
@@ -47,43 +50,48 @@ impl Repository {
     }
 }
 
-#[derive(QueryableByName)]
-struct Row {
-    #[diesel(sql_type = SqlUuid)]
-    id: Uuid,
-    #[diesel(sql_type = Text)]
-    name: String,
-    #[diesel(sql_type = Nullable<Text>)]
-    email: Option<String>,
-    #[diesel(sql_type = Nullable<Text>)]
-    phone: Option<String>,
-    #[diesel(sql_type = Text)]
-    status: String,
-}
-
 async fn suggestions(
     transaction: &mut Transaction,
     typed: &Search,
     limit: i64,
 ) -> Result<Vec<Suggestion>> {
-    let organization = transaction.scope().required_organization()?;
-    let rows: Vec<Row> = diesel::sql_query(SUGGEST)
-        .bind::<Text, _>(&typed.fragment)
-        .bind::<Nullable<Text>, _>(&typed.digits)
-        .bind::<BigInt, _>(limit)
-        .bind::<SqlUuid, _>(organization.0)
+    let scope = transaction.scope();
+    scope.required_organization()?;
+    let ids = suggest_client_ids(&typed.fragment, typed.digits.as_deref(), limit);
+    let ids: Vec<Uuid> = diesel::select(ids).get_result(&mut **transaction).await?;
+    let rows: Vec<Row> = scope
+        .clients(false)
+        .filter(clients::id.eq_any(&ids))
+        .select(Row::as_select())
         .load(&mut **transaction)
         .await?;
-    rows.into_iter()
-        .map(|row| {
-            Ok(Suggestion {
-                id: ClientId(row.id),
-                name: row.name,
-                email: row.email,
-                phone: row.phone,
-                status: ClientStatus::from_name(&row.status)
-                    .ok_or_else(|| Error::internal("unknown value in clients.status"))?,
-            })
-        })
+    let mut rows: HashMap<Uuid, Row> = rows.into_iter().map(|row| (row.id, row)).collect();
+    ids.iter()
+        .filter_map(|id| rows.remove(id))
+        .map(Row::suggestion)
         .collect()
+}
+
+/// The columns of a suggestion.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = clients, check_for_backend(Pg))]
+struct Row {
+    id: Uuid,
+    name: String,
+    email: Option<String>,
+    phone: Option<String>,
+    status: String,
+}
+
+impl Row {
+    fn suggestion(self) -> Result<Suggestion> {
+        Ok(Suggestion {
+            id: ClientId(self.id),
+            name: self.name,
+            email: self.email,
+            phone: self.phone,
+            status: ClientStatus::from_name(&self.status)
+                .ok_or_else(|| Error::internal("unknown value in clients.status"))?,
+        })
+    }
 }

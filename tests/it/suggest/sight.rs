@@ -117,7 +117,7 @@ async fn nobody_is_suggested_to_another_organization() {
 #[tokio::test]
 async fn the_function_answers_the_tenant_alone() {
     const STAGES: [&str; 6] = ["ana", "r", "ruiz", "fiestas", "ruis", "%"];
-    const CALL: &str = "SELECT suggest_client_ids($1, NULL, 20)";
+    const CALL: &str = "SELECT unnest(suggest_client_ids($1, NULL, 20))";
     let app = App::start().await;
     let (north, south) = (app.org("Norte").await, app.org("Sur").await);
     for org in [&north, &south] {
