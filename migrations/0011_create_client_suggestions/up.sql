@@ -102,7 +102,7 @@ BEGIN
                 WHERE client.organization_id = tenant AND client.deleted_at IS NULL
                   AND (client.search_text LIKE by_start OR client.search_text LIKE by_end)
                 -- Likeness is dear: of a surname that a whole town has, some will do.
-                LIMIT 30),
+                LIMIT 20),
             -- Of several words one alone is no likeness: "maria lopes" is not every María.
             alike AS MATERIALIZED (
                 SELECT held.id, held.name, min(word_similarity(typed.word, held.name)) AS likeness
