@@ -196,6 +196,18 @@ pub struct ServerConfig {
     pub drain: Duration,
 }
 
+impl Default for ServerConfig {
+    /// As nothing set: the defaults of the flags, on a free port.
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            policy: Policy::default(),
+            reflection: true,
+            drain: Duration::from_secs(10),
+        }
+    }
+}
+
 /// Every mistake in the configuration, one line each.
 #[derive(Debug, thiserror::Error)]
 #[error("the configuration has {} mistake(s):\n{}", .0.len(), .0.iter().map(|mistake| format!("  {mistake}")).collect::<Vec<_>>().join("\n"))]

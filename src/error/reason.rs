@@ -70,6 +70,8 @@ reasons! {
     OrganizationMismatch = "ORGANIZATION_MISMATCH",
     TooMany = "TOO_MANY",
     InvalidRange = "INVALID_RANGE",
+    ShuttingDown = "SHUTTING_DOWN",
+    TokenExpired = "TOKEN_EXPIRED",
 }
 
 impl fmt::Display for Reason {

@@ -65,6 +65,10 @@ pub(super) fn headline(reason: Reason) -> Sentence {
             "The identity metadata is malformed or given twice.",
             "Los metadatos de identidad tienen un formato incorrecto o están repetidos.",
         ),
+        Reason::TokenExpired => say(
+            "The token has expired; get a new one.",
+            "El token venció; obtén uno nuevo.",
+        ),
         Reason::RoleRequired => say(
             "Your role may not use this method.",
             "Tu rol no tiene permiso para usar este método.",
@@ -119,6 +123,10 @@ pub(super) fn headline(reason: Reason) -> Sentence {
         Reason::DatabaseReadOnly => say(
             "The database takes no writes at this moment; try again shortly.",
             "La base de datos no acepta escrituras en este momento; inténtalo de nuevo en breve.",
+        ),
+        Reason::ShuttingDown => say(
+            "This instance is being stopped; try again.",
+            "Esta instancia se está deteniendo; inténtalo de nuevo.",
         ),
         Reason::CommitOutcomeUnknown => say(
             "The connection was lost while saving: it may or may not have been saved; read again before repeating.",

@@ -153,6 +153,7 @@ fn log(error: &Error, request_id: &str, cause: &Cause) -> String {
     match error.reason() {
         // What a caller can bring about at will is no fault of ours.
         Reason::ServerOverloaded
+        | Reason::ShuttingDown
         | Reason::MessageTooLarge
         | Reason::MethodNotFound
         | Reason::DeadlineExceeded
@@ -194,7 +195,9 @@ fn code(reason: Reason) -> Code {
         | Reason::PageTooDeep
         | Reason::AssigneeNotInOrganization
         | Reason::OrganizationNotFound => Code::InvalidArgument,
-        Reason::IdentityMissing | Reason::IdentityInvalid => Code::Unauthenticated,
+        Reason::IdentityMissing | Reason::IdentityInvalid | Reason::TokenExpired => {
+            Code::Unauthenticated
+        }
         Reason::RoleRequired | Reason::OrganizationNotAllowed => Code::PermissionDenied,
         Reason::ClientNotFound | Reason::MemberNotFound | Reason::EventNotFound => Code::NotFound,
         Reason::ClientEmailTaken => Code::AlreadyExists,
@@ -204,9 +207,10 @@ fn code(reason: Reason) -> Code {
         Reason::ServerOverloaded | Reason::StorageFull | Reason::MessageTooLarge => {
             Code::ResourceExhausted
         }
-        Reason::DatabaseUnavailable | Reason::DatabaseReadOnly | Reason::CommitOutcomeUnknown => {
-            Code::Unavailable
-        }
+        Reason::DatabaseUnavailable
+        | Reason::DatabaseReadOnly
+        | Reason::CommitOutcomeUnknown
+        | Reason::ShuttingDown => Code::Unavailable,
         Reason::MethodNotFound => Code::Unimplemented,
         Reason::Internal => Code::Internal,
     }
@@ -222,5 +226,6 @@ fn is_retryable(reason: Reason) -> bool {
             | Reason::StorageFull
             | Reason::DatabaseUnavailable
             | Reason::DatabaseReadOnly
+            | Reason::ShuttingDown
     )
 }

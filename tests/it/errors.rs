@@ -80,6 +80,7 @@ fn retried(failure: &Failure) {
         "STORAGE_FULL",
         "DATABASE_UNAVAILABLE",
         "DATABASE_READ_ONLY",
+        "SHUTTING_DOWN",
     ];
     let retryable = retryable.contains(&failure.reason.as_str());
     let delay = failure

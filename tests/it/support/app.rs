@@ -1,7 +1,6 @@
 //! A server on a database of its own.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use nvito_clients::config::ServerConfig;
 use nvito_clients::domain::principal::{Policy, Role};
@@ -47,10 +46,8 @@ impl App {
     /// The service on a database that exists.
     pub(crate) async fn on(database: String, policy: Policy) -> Self {
         let config = ServerConfig {
-            listen: ([127, 0, 0, 1], 0).into(),
             policy,
-            reflection: true,
-            drain: Duration::from_secs(5),
+            ..ServerConfig::default()
         };
         Self::configured(database, config).await
     }
@@ -58,15 +55,14 @@ impl App {
     /// The service without reflection.
     pub(crate) async fn without_reflection() -> Self {
         let config = ServerConfig {
-            listen: ([127, 0, 0, 1], 0).into(),
-            policy: Policy::default(),
             reflection: false,
-            drain: Duration::from_secs(5),
+            ..ServerConfig::default()
         };
         Self::configured(Cluster::get().database().await, config).await
     }
 
-    async fn configured(database: String, config: ServerConfig) -> Self {
+    /// The service as `config` says.
+    pub(crate) async fn configured(database: String, config: ServerConfig) -> Self {
         let pool = Database::new(Cluster::get().service(&database), CONNECTIONS);
         let listener = TcpListener::bind(config.listen).await.expect("a free port");
         let address = listener.local_addr().expect("an address");
