@@ -103,6 +103,17 @@ pub struct Cli {
     )]
     drain_seconds: String,
 
+    /// Most calls in flight at once; lists are refused from half of it, gets
+    /// from three quarters.
+    #[arg(
+        long,
+        global = true,
+        env = "CLIENTS_IN_FLIGHT",
+        default_value = "256",
+        hide_env_values = true
+    )]
+    in_flight: String,
+
     /// What to log, as tracing filters: info, or info,nvito_clients=debug.
     #[arg(
         long,
@@ -194,6 +205,8 @@ pub struct ServerConfig {
     pub reflection: bool,
     /// How long calls in flight are given at the end.
     pub drain: Duration,
+    /// Most calls at once.
+    pub in_flight: usize,
 }
 
 impl Default for ServerConfig {
@@ -204,6 +217,7 @@ impl Default for ServerConfig {
             policy: Policy::default(),
             reflection: true,
             drain: Duration::from_secs(10),
+            in_flight: 256,
         }
     }
 }
@@ -250,6 +264,12 @@ impl Cli {
             0..=3600,
             &mut mistakes,
         );
+        let in_flight = number(
+            "CLIENTS_IN_FLIGHT",
+            &self.in_flight,
+            1..=100_000,
+            &mut mistakes,
+        );
         let place = place(self.database_url.as_deref(), self.data_dir, &mut mistakes);
         let log = self.log.parse::<Targets>().unwrap_or_else(|error| {
             mistakes.push(format!("CLIENTS_LOG: {error}; write for example info"));
@@ -270,6 +290,7 @@ impl Cli {
                 policy: Policy::new(roles),
                 reflection,
                 drain: Duration::from_secs(drain),
+                in_flight: usize::try_from(in_flight).unwrap_or(1),
             },
             log,
         })
@@ -376,11 +397,12 @@ mod tests {
             "--database-url=mysql://root:hunter2@db/x",
             "--database-connections=0",
             "--drain-seconds=soon",
+            "--in-flight=0",
             "--log=nvito_clients=loud",
         ]) else {
             panic!("nothing of this is right");
         };
-        assert_eq!(mistakes.len(), 8, "{mistakes:#?}");
+        assert_eq!(mistakes.len(), 9, "{mistakes:#?}");
         assert!(!mistakes.concat().contains("hunter2"));
     }
 

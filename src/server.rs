@@ -7,8 +7,8 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::watch;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout, timeout_at};
 use tonic::body::Body;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Server;
@@ -19,7 +19,7 @@ use tower::ServiceBuilder;
 
 use crate::config::{Config, DatabaseConfig, Place, ServerConfig};
 use crate::error::{Cause, Reason};
-use crate::grpc::layers::{CallLayer, MESSAGE_MOST, catch_panic};
+use crate::grpc::layers::{Admission, CallLayer, DeadlineLayer, Drain, MESSAGE_MOST, catch_panic};
 use crate::grpc::proto::FILE_DESCRIPTOR_SET;
 use crate::grpc::proto::client_service_server::{ClientServiceServer, SERVICE_NAME as CLIENTS};
 use crate::grpc::proto::directory_service_server::{
@@ -35,6 +35,9 @@ use crate::seed;
 const HEARTBEAT: Duration = Duration::from_secs(5);
 /// How often old answers to request ids are forgotten.
 const HOUSEKEEPING: Duration = Duration::from_hours(1);
+
+/// How long the last answers may take to leave, when the time to drain is over.
+const FAREWELL: Duration = Duration::from_millis(100);
 
 /// Done when the service is to stop. Boxed, so that the server is compiled once
 /// and not again in every program that runs it.
@@ -108,12 +111,15 @@ pub async fn run(
     } else {
         (None, None)
     };
+    let (drain, draining) = Drain::new();
     let router = Server::builder()
         .layer(
             ServiceBuilder::new()
                 .layer(CallLayer)
                 .map_response(|answer: http::Response<_>| answer.map(Body::new))
-                .layer(catch_panic()),
+                .layer(catch_panic())
+                .layer(DeadlineLayer(draining.clone()))
+                .layer(Admission::new(config.in_flight, draining)),
         )
         .add_service(health)
         .add_service(InterceptedService::new(clients, interceptor::identify))
@@ -122,10 +128,10 @@ pub async fn run(
         .add_optional_service(reflection)
         .add_optional_service(reflection_alpha);
 
-    let (draining, mut drain) = watch::channel(false);
+    let (close, closed) = oneshot::channel::<()>();
     let stopping = async move {
         // The sender outlives the server; an error would mean the same.
-        let _ = drain.wait_for(|draining| *draining).await;
+        let _ = closed.await;
     };
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     let serving = router.serve_with_incoming_shutdown(incoming, stopping);
@@ -141,16 +147,19 @@ pub async fn run(
         seconds = config.drain.as_secs(),
         "stopping: calls in flight may finish"
     );
+    let end = Instant::now() + config.drain;
     report(&reporter, ServingStatus::NotServing).await;
-    draining.send_replace(true);
-    // A connection that stays open without a call would hold tonic for ever.
-    let in_time = timeout(config.drain, async {
+    drain.begin(end);
+    let _ = close.send(());
+    end_watches(&reporter).await;
+    let ended = timeout_at(end + FAREWELL, async {
         let served = serving.await;
         database.close().await;
         served
     });
-    match in_time.await {
+    match ended.await {
         Ok(served) => served.map_err(Into::into),
+        // A connection that stays open without a call would hold tonic for ever.
         Err(_) => {
             tracing::warn!("connections or calls were still open after the time to drain");
             Ok(())
@@ -201,9 +210,20 @@ async fn status(database: &Database) -> Option<ServingStatus> {
     (reason != Reason::ServerOverloaded).then_some(ServingStatus::NotServing)
 }
 
+/// What health knows: the whole, and each service.
+const REPORTED: [&str; 4] = ["", CLIENTS, EVENTS, DIRECTORY];
+
 async fn report(reporter: &HealthReporter, status: ServingStatus) {
-    for service in ["", CLIENTS, EVENTS, DIRECTORY] {
+    for service in REPORTED {
         reporter.set_service_status(service, status).await;
+    }
+}
+
+/// Ends the streams of those who watch the health status, who have been told:
+/// they would hold the drain to its cap.
+async fn end_watches(reporter: &HealthReporter) {
+    for service in REPORTED {
+        reporter.clone().clear_service_status(service).await;
     }
 }
 

@@ -2,6 +2,7 @@
 
 use prost::Message;
 use sha2::{Digest, Sha256};
+use tokio::time::Instant;
 use tonic::{Request, Response, Status};
 
 use super::context::{Context, Language};
@@ -62,6 +63,7 @@ impl Gate {
             principal: principal.clone(),
             language: context.map_or(Language::Spanish, |context| context.language),
             request_id: context.map_or_else(String::new, |context| context.request_id.clone()),
+            deadline: context.map_or_else(Instant::now, |context| context.deadline),
         })
     }
 }
@@ -73,6 +75,7 @@ pub(super) struct Call {
     /// Of human messages in the answer.
     pub(super) language: Language,
     request_id: String,
+    deadline: Instant,
 }
 
 impl Call {
@@ -97,7 +100,12 @@ impl Call {
     pub(super) fn repository_of(&self, named: &str) -> Result<Repository> {
         let scope = Scope::of(&self.principal, OrganizationId::parse(named).ok())?;
         let database = self.gate.database.clone();
-        Ok(Repository::new(database, scope, self.request_id.clone()))
+        Ok(Repository::new(
+            database,
+            scope,
+            self.request_id.clone(),
+            self.deadline,
+        ))
     }
 }
 

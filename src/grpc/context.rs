@@ -1,7 +1,11 @@
-//! What a call carries besides its message: a request id and a language.
+//! What a call carries besides its message: a request id, a language and a
+//! deadline.
 
 use http::HeaderMap;
+use tokio::time::Instant;
 use uuid::Uuid;
+
+use super::layers::deadline::allowance;
 
 /// Names the call in answers and in the log.
 pub const REQUEST_ID: &str = "x-request-id";
@@ -18,6 +22,8 @@ pub struct Context {
     pub request_id: String,
     /// Of human messages.
     pub language: Language,
+    /// When the call ends, done or not.
+    pub deadline: Instant,
 }
 
 impl Context {
@@ -36,6 +42,7 @@ impl Context {
         Self {
             request_id,
             language,
+            deadline: Instant::now() + allowance(headers),
         }
     }
 }

@@ -4,15 +4,14 @@ use chrono::{DateTime, Utc};
 use diesel::dsl::exists;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
-use diesel_async::pooled_connection::deadpool::Object;
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use uuid::Uuid;
 
+use super::Database;
 use super::history::stored;
 use super::schema::{organization_members as members, organizations, users};
 use super::scope::Mode;
 use super::transaction::Transaction;
-use super::{Database, Scope};
 use crate::domain::client::{AcquisitionSource, ClientFields};
 use crate::domain::directory::{Event, Member, Organization};
 use crate::domain::history::{FieldChange, HistoryEntry};
@@ -97,7 +96,7 @@ const INSERT_EVENTS: &str = "\
 impl Database {
     /// Whether there is no organization yet.
     pub async fn is_empty(&self) -> Result<bool> {
-        let mut transaction = Transaction::begin(self, Scope::platform(), Mode::Snapshot).await?;
+        let mut transaction = self.errand(Mode::Snapshot).await?;
         let outcome = diesel::select(exists(organizations::table.select(organizations::id)))
             .get_result::<bool>(&mut *transaction)
             .await
@@ -108,7 +107,7 @@ impl Database {
 
     /// Whether an organization is known.
     pub async fn has_organization(&self, id: OrganizationId) -> Result<bool> {
-        let mut transaction = Transaction::begin(self, Scope::platform(), Mode::Snapshot).await?;
+        let mut transaction = self.errand(Mode::Snapshot).await?;
         let outcome = diesel::select(exists(organizations::table.find(id.0)))
             .get_result::<bool>(&mut *transaction)
             .await
@@ -118,7 +117,7 @@ impl Database {
 
     /// Loads a batch: all of it or, when any row is refused, nothing.
     pub async fn load(&self, batch: &Batch) -> Result<()> {
-        let mut transaction = Transaction::begin(self, Scope::platform(), Mode::Write).await?;
+        let mut transaction = self.errand(Mode::Write).await?;
         let outcome = load(&mut transaction, batch).await;
         transaction.finish(outcome).await
     }
@@ -127,7 +126,7 @@ impl Database {
     /// autovacuum would in its own time.
     pub async fn analyze(&self) -> Result<()> {
         // Not to go back to the pool: it keeps the setting.
-        let mut connection = Object::take(self.connection().await?);
+        let mut connection = self.hold(None, Mode::Write).await?.take();
         connection
             .batch_execute("SET statement_timeout = 0")
             .await?;

@@ -6,9 +6,10 @@ use std::time::Duration;
 use diesel::{ConnectionError, ConnectionResult};
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use tokio_postgres::config::SslMode;
-use tokio_postgres::{Config, NoTls};
+use tokio_postgres::{CancelToken, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::pool::CREATE;
 use crate::error::causes;
 
 /// Set once per connection. The timeouts bound what a lost caller or a stuck
@@ -18,11 +19,16 @@ use crate::error::causes;
 const SESSION: &str = "SET application_name = 'nvito-clients'; \
     SET statement_timeout = '10s'; \
     SET lock_timeout = '2s'; \
-    SET idle_in_transaction_session_timeout = '15s'; \
+    SET idle_in_transaction_session_timeout = '5s'; \
     SET random_page_cost = 1.1";
 
-/// How long an address may take to answer, unless the settings say.
-const CONNECT: Duration = Duration::from_secs(5);
+/// Where the system can: a statement ends whose client is gone.
+const GONE: &str = "SET client_connection_check_interval = '1s'";
+
+/// When a peer that does not acknowledge is given up (Linux; else by keepalive).
+const UNACKNOWLEDGED: Duration = Duration::from_secs(10);
+/// When a silent connection is asked whether its peer is still there.
+const KEEPALIVE: Duration = Duration::from_secs(30);
 
 /// TLS with the certificates that the system trusts (or SSL_CERT_FILE).
 static TLS: LazyLock<Option<MakeRustlsConnect>> = LazyLock::new(|| {
@@ -36,10 +42,7 @@ static TLS: LazyLock<Option<MakeRustlsConnect>> = LazyLock::new(|| {
 /// `sslmode=require` means TLS to a server whose certificate is verified;
 /// anything less is no protection, so it goes without.
 pub(super) async fn connect(settings: &Config) -> ConnectionResult<AsyncPgConnection> {
-    let mut settings = settings.clone();
-    if settings.get_connect_timeout().is_none() {
-        settings.connect_timeout(CONNECT);
-    }
+    let settings = bounded(settings);
     let mut connection = if settings.get_ssl_mode() == SslMode::Require {
         let tls = TLS.clone().ok_or_else(|| {
             ConnectionError::BadConnection("the system trusts no certificates".to_owned())
@@ -57,7 +60,36 @@ pub(super) async fn connect(settings: &Config) -> ConnectionResult<AsyncPgConnec
     // Error texts are read where the driver drops the SQLSTATE. Where the role
     // may not choose their language, the administrator has to (README).
     let _ = connection.batch_execute("SET lc_messages = 'C'").await;
+    let _ = connection.batch_execute(GONE).await;
     Ok(connection)
+}
+
+/// Cancels what runs on a connection. Done when PostgreSQL has been told.
+pub(super) async fn cancel(
+    settings: &Config,
+    token: CancelToken,
+) -> Result<(), tokio_postgres::Error> {
+    match TLS.clone() {
+        Some(tls) if settings.get_ssl_mode() == SslMode::Require => token.cancel_query(tls).await,
+        _ => token.cancel_query(NoTls).await,
+    }
+}
+
+/// The settings with the times that they leave open. Of several servers each
+/// gets its part of the time a connection may take, or a first one that is
+/// silent would keep us from the one that took its place.
+fn bounded(settings: &Config) -> Config {
+    let mut settings = settings.clone();
+    if settings.get_connect_timeout().is_none() {
+        let hosts = settings.get_hosts().len().max(1);
+        let part = CREATE.mul_f64(0.9) / u32::try_from(hosts).unwrap_or(1);
+        settings.connect_timeout(part);
+    }
+    if settings.get_tcp_user_timeout().is_none() {
+        settings.tcp_user_timeout(UNACKNOWLEDGED);
+    }
+    settings.keepalives_idle(KEEPALIVE);
+    settings
 }
 
 fn bad(cause: &tokio_postgres::Error) -> ConnectionError {

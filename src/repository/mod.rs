@@ -22,6 +22,7 @@ mod pool;
 mod rows;
 mod schema;
 pub mod scope;
+mod share;
 mod suggest;
 mod summary;
 mod transaction;
@@ -35,9 +36,11 @@ pub use idempotency::Idempotency;
 pub use life::{DeleteClient, PurgeClient, TransitionClient, UndeleteClient};
 pub use list::{ClientFilter, ClientList, Position};
 pub use mutation::{Answer, Encode, Mutation, Options};
-pub use pool::Database;
+pub use pool::{Database, PoolStatus};
 pub use scope::Scope;
 pub use suggest::Suggestion;
+
+use tokio::time::Instant;
 
 /// The clients and the directory, as one scope may see them.
 #[derive(Clone)]
@@ -45,16 +48,19 @@ pub struct Repository {
     database: Database,
     scope: Scope,
     call: String,
+    deadline: Instant,
 }
 
 impl Repository {
     /// The rows of `scope`. What is written says in its history that it was
-    /// `call`, unless the write has a request id of its own.
-    pub fn new(database: Database, scope: Scope, call: String) -> Self {
+    /// `call`, unless the write has a request id of its own. No statement runs
+    /// on after `deadline`.
+    pub fn new(database: Database, scope: Scope, call: String, deadline: Instant) -> Self {
         Self {
             database,
             scope,
             call,
+            deadline,
         }
     }
 }

@@ -1,16 +1,26 @@
 //! Writes: each one transaction, retried on conflict, run to its end.
 
 use std::future::Future;
+use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::idempotency::{self, Idempotency};
 use super::scope::Mode;
 use super::transaction::Transaction;
 use super::{Repository, Scope};
-use crate::error::{Error, Reason, Result};
+use crate::error::{Cause, Error, Reason, Result};
 
 /// How often a write is tried again that PostgreSQL gave up in favour of
-/// another (errors.md: 40001, 40P01), or whose COMMIT got no answer.
+/// another (errors.md: 40001, 40P01).
 const RETRIES: usize = 3;
+/// How long the first pause between two tries is, on average; the next ones
+/// are twice as long each, up to [`WAIT_MOST`].
+const CONFLICT_WAIT: Duration = Duration::from_millis(10);
+const WAIT_MOST: Duration = Duration::from_millis(500);
+/// A caller is told that an outcome is unknown while it still listens.
+const LOOKUP_MARGIN: Duration = Duration::from_millis(250);
 
 /// What must be written together or not at all.
 ///
@@ -78,7 +88,7 @@ impl Repository {
             answer
         };
         self.database
-            .writes
+            .tasks
             .spawn(write)
             .await
             .map_err(Error::internal)?
@@ -90,24 +100,39 @@ impl Repository {
         options: &Options<M::Output>,
     ) -> Result<Answer<M::Output>> {
         // With a request id, a second try finds the answer of the first if that
-        // one was committed after all.
+        // one was committed after all; it is made until the deadline is near.
         let repeatable = options.idempotency.is_some();
-        for _ in 0..RETRIES {
-            match self.attempt(mutation, options).await {
-                Err(error) if error.reason() == Reason::TransactionConflict => {}
-                Err(Error::CommitOutcomeUnknown { .. }) if repeatable => {}
+        let mut lost: Option<Cause> = None;
+        let mut wait = CONFLICT_WAIT;
+        for attempt in 0.. {
+            let error = match self.attempt(mutation, options).await {
+                Err(error) => error,
                 answer => return answer,
+            };
+            let again = match error {
+                Error::CommitOutcomeUnknown { cause, .. } => {
+                    lost = Some(cause);
+                    repeatable
+                }
+                error if lost.is_some() && passes(error.reason()) => true,
+                error if error.reason() == Reason::TransactionConflict && attempt < RETRIES => true,
+                error => return Err(error),
+            };
+            let pause = jittered(wait);
+            if lost.is_some() && (!again || self.ends_within(pause + LOOKUP_MARGIN)) {
+                break;
             }
+            sleep(pause).await;
+            wait = (wait * 2).min(WAIT_MOST);
         }
-        self.attempt(mutation, options)
-            .await
-            .map_err(|error| match error {
-                Error::CommitOutcomeUnknown { cause, .. } => Error::CommitOutcomeUnknown {
-                    retry_safe: repeatable,
-                    cause,
-                },
-                error => error,
-            })
+        Err(Error::CommitOutcomeUnknown {
+            retry_safe: repeatable,
+            cause: lost.unwrap_or_else(|| "unanswered".into()),
+        })
+    }
+
+    fn ends_within(&self, time: Duration) -> bool {
+        Instant::now() + time >= self.deadline
     }
 
     async fn attempt<M: Mutation>(
@@ -120,7 +145,15 @@ impl Repository {
             None => self.call.clone(),
         };
         let mut transaction = self.begin(Mode::Write).await?.named(call);
-        let outcome = Self::work(&mut transaction, mutation, options).await;
+        let work = Self::work(&mut transaction, mutation, options);
+        let Ok(outcome) = timeout_at(self.deadline, work).await else {
+            // Dropped in the middle: cancelled and rolled back.
+            drop(transaction);
+            return Err(Error::System {
+                reason: Reason::DeadlineExceeded,
+                cause: "the deadline passed before COMMIT".into(),
+            });
+        };
         if options.validate_only {
             transaction.rollback().await;
             return outcome;
@@ -144,12 +177,33 @@ impl Repository {
         Ok(Answer::Fresh(output))
     }
 
+    /// A transaction within this repository's scope and deadline.
     pub(super) async fn begin(&self, mode: Mode) -> Result<Transaction> {
-        Transaction::begin(&self.database, self.scope, mode).await
+        Transaction::begin(&self.database, self.scope, mode, self.deadline).await
     }
 
     /// Whose rows this repository sees.
     pub fn scope(&self) -> Scope {
         self.scope
     }
+}
+
+/// Whether the database may answer a moment later.
+fn passes(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::DatabaseUnavailable
+            | Reason::DatabaseReadOnly
+            | Reason::ServerOverloaded
+            | Reason::TransactionConflict
+            | Reason::LockTimeout
+    )
+}
+
+/// Half of `pause` to one and a half: rivals should not meet again.
+fn jittered(pause: Duration) -> Duration {
+    let dice = RandomState::new().hash_one(()) >> 32;
+    #[allow(clippy::cast_precision_loss, reason = "32 bits fit")]
+    let share = dice as f64 / f64::from(u32::MAX);
+    pause.mul_f64(0.5 + share)
 }

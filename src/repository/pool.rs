@@ -1,76 +1,182 @@
 //! The connections to PostgreSQL.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool::Runtime;
+use deadpool::managed::{HookError, Metrics};
 use diesel::prelude::*;
-use diesel_async::AsyncPgConnection;
-use diesel_async::RunQueryDsl;
-use diesel_async::pooled_connection::deadpool::{Object, Pool};
+use diesel_async::pooled_connection::deadpool::{Hook, Object, Pool};
 use diesel_async::pooled_connection::{
     AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod,
 };
+use diesel_async::{AnsiTransactionManager, AsyncPgConnection, RunQueryDsl, TransactionManager};
+use tokio::time::{Instant, timeout};
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use super::connect::connect;
+use super::connect::{cancel, connect};
 use super::idempotency::{self, FORGOTTEN_AT_ONCE};
 use super::schema::clients;
 use super::scope::Mode;
+use super::share::{Shares, Tenant, Turn};
 use super::transaction::Transaction;
 use super::{Scope, error};
 use crate::error::Result;
 
-/// How long a call waits for a connection when all are busy.
+/// How long a call waits inside the pool; the turns of [`Shares`] leave no
+/// reason to wait there.
 const WAIT: Duration = Duration::from_millis(250);
 /// How long a new connection may take.
-const CREATE: Duration = Duration::from_secs(2);
+pub(super) const CREATE: Duration = Duration::from_secs(2);
 /// How long handing out a used one may take.
 const RECYCLE: Duration = Duration::from_secs(1);
+/// How long a connection is used: by then a name may stand for another server,
+/// and PostgreSQL's own process has gathered what it cached.
+const AGE: Duration = Duration::from_mins(30);
+/// How long what a caller left may take to end, before its connection goes.
+const ABANDONED: Duration = Duration::from_secs(2);
+/// What an errand of the service's own may take.
+const ERRAND: Duration = Duration::from_secs(30);
 
-/// A pool of connections and the writes under way on them.
+/// A pool of connections and the work under way on them.
 #[derive(Clone)]
 pub struct Database {
     pool: Pool<AsyncPgConnection>,
-    /// Writes run to their end even when their caller hangs up.
-    pub(super) writes: TaskTracker,
+    shares: Shares,
+    settings: Arc<tokio_postgres::Config>,
+    /// Work that outlives its caller: writes run to their end, and what a
+    /// caller of a read left behind is cleared away.
+    pub(super) tasks: TaskTracker,
+}
+
+/// A connection and the turn to use it.
+pub(super) struct Held {
+    pub(super) connection: Object<AsyncPgConnection>,
+    turn: Turn,
+}
+
+impl Held {
+    /// Closes the connection instead of handing it out again.
+    pub(super) fn discard(self) {
+        drop(self.take());
+    }
+
+    /// The connection, which the pool replaces by a new one.
+    pub(super) fn take(self) -> AsyncPgConnection {
+        let Self { connection, turn } = self;
+        drop(turn);
+        Object::take(connection)
+    }
+}
+
+/// How the connections stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolStatus {
+    /// Most there may be.
+    pub most: usize,
+    /// Open ones.
+    pub open: usize,
+    /// Open ones that nobody uses.
+    pub idle: usize,
+    /// Calls that wait for one.
+    pub waiting: usize,
 }
 
 impl Database {
     /// A pool of at most `connections`; none is opened yet.
-    #[allow(clippy::missing_panics_doc, reason = "the runtime is given")]
     pub fn new(settings: tokio_postgres::Config, connections: usize) -> Self {
+        Self::aging(settings, connections, AGE)
+    }
+
+    /// As [`new`](Self::new), with connections that are used for `age`, give
+    /// or take a fifth: opened together, they should not all go at once.
+    #[allow(clippy::missing_panics_doc, reason = "the runtime is given")]
+    pub fn aging(settings: tokio_postgres::Config, connections: usize, age: Duration) -> Self {
+        let settings = Arc::new(settings);
         let mut manager = ManagerConfig::default();
         // Verified would ask the server before every use and cost a third of
         // the throughput; a dead connection shows itself at its first use.
         manager.recycling_method = RecyclingMethod::Fast;
+        let connect_to = settings.clone();
         manager.custom_setup = Box::new(move |_| {
-            let settings = settings.clone();
+            let settings = connect_to.clone();
             Box::pin(async move { connect(&settings).await })
         });
         let manager = AsyncDieselConnectionManager::new_with_config("", manager);
+        let born = std::time::Instant::now();
+        let young = Hook::sync_fn(move |_: &mut AsyncPgConnection, metrics: &Metrics| {
+            let offset = metrics.created.saturating_duration_since(born);
+            if metrics.age() < jittered(age, offset) {
+                Ok(())
+            } else {
+                Err(HookError::message("it is old"))
+            }
+        });
         let pool = Pool::builder(manager)
             .max_size(connections)
             .wait_timeout(Some(WAIT))
             .create_timeout(Some(CREATE))
             .recycle_timeout(Some(RECYCLE))
+            .pre_recycle(young)
             .runtime(Runtime::Tokio1)
             .build()
             .expect("the runtime that the timeouts need is given");
         Self {
             pool,
-            writes: TaskTracker::new(),
+            shares: Shares::new(connections),
+            settings,
+            tasks: TaskTracker::new(),
         }
     }
 
-    pub(super) async fn connection(&self) -> Result<Object<AsyncPgConnection>> {
-        self.pool.get().await.map_err(error::pool)
+    /// A connection when it is the tenant's turn.
+    pub(super) async fn hold(&self, tenant: Tenant, mode: Mode) -> Result<Held> {
+        let turn = self.shares.turn(tenant, mode).await?;
+        let connection = self.pool.get().await.map_err(error::pool)?;
+        Ok(Held { connection, turn })
+    }
+
+    /// Ends what a caller left in the middle: the statement is cancelled, the
+    /// transaction rolled back, and only then may the next one have the
+    /// connection. One that does not answer is closed.
+    pub(super) fn abandon(&self, mut held: Held) {
+        // Without a runtime everything ends anyway.
+        if tokio::runtime::Handle::try_current().is_err() {
+            return held.discard();
+        }
+        let settings = self.settings.clone();
+        self.tasks.spawn(async move {
+            let ended = timeout(ABANDONED, async {
+                // Its answer comes when PostgreSQL has passed it on, so it
+                // cannot hit what runs on the connection later.
+                cancel(&settings, held.connection.cancel_token())
+                    .await
+                    .ok()?;
+                let rollback = AnsiTransactionManager::rollback_transaction(&mut *held.connection);
+                rollback.await.ok()
+            });
+            if !matches!(ended.await, Ok(Some(()))) {
+                held.discard();
+            }
+        });
+    }
+
+    /// How the connections stand now.
+    pub fn pool_status(&self) -> PoolStatus {
+        let status = self.pool.status();
+        PoolStatus {
+            most: status.max_size,
+            open: status.size,
+            idle: status.available,
+            waiting: self.shares.waiting() + status.waiting,
+        }
     }
 
     /// Looks for a client that is nobody's: only a database that works, with the
     /// schema and both roles in place, has an answer.
     pub async fn ping(&self) -> Result<()> {
-        let mut transaction = Transaction::begin(self, Scope::platform(), Mode::Snapshot).await?;
+        let mut transaction = self.errand(Mode::Snapshot).await?;
         let asked = clients::table
             .find(Uuid::nil())
             .select(clients::id)
@@ -86,7 +192,7 @@ impl Database {
     /// promised (api.md, decision 9).
     pub async fn forget_old_requests(&self) -> Result<()> {
         loop {
-            let mut transaction = Transaction::begin(self, Scope::platform(), Mode::Write).await?;
+            let mut transaction = self.errand(Mode::Write).await?;
             let outcome = idempotency::forget_old(&mut transaction).await;
             let forgotten = transaction.finish(outcome).await?;
             if i64::try_from(forgotten).is_ok_and(|rows| rows < FORGOTTEN_AT_ONCE) {
@@ -95,15 +201,46 @@ impl Database {
         }
     }
 
+    /// A transaction for an errand of the service's own, over all organizations.
+    pub(super) async fn errand(&self, mode: Mode) -> Result<Transaction> {
+        Transaction::begin(self, Scope::platform(), mode, Instant::now() + ERRAND).await
+    }
+
     /// Closes every idle connection; the next calls open new ones.
     pub(super) fn forget_connections(&self) {
         self.pool.retain(|_, _| false);
     }
 
-    /// Waits for the writes under way and closes the connections.
+    /// Waits for the work under way and closes the connections.
     pub async fn close(&self) {
-        self.writes.close();
-        self.writes.wait().await;
+        self.tasks.close();
+        self.tasks.wait().await;
         self.pool.close();
+    }
+}
+
+/// `age` less or more by up to a fifth, always the same for a connection that
+/// was made at `offset`.
+fn jittered(age: Duration, offset: Duration) -> Duration {
+    // Multiplied by a large odd number, neighbours end far apart (Knuth).
+    let spread = (offset.subsec_nanos() ^ 0x5bd1_e995).wrapping_mul(2_654_435_761);
+    age.mul_f64(0.8 + 0.4 * f64::from(spread) / f64::from(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ages_differ_by_a_fifth_at_most() {
+        let age = Duration::from_secs(1000);
+        let ages: Vec<_> = (0..1000)
+            .map(|connection| jittered(age, Duration::from_micros(connection)))
+            .collect();
+        let (least, most) = (ages.iter().min(), ages.iter().max());
+        assert!(least > Some(&Duration::from_secs(799)), "{least:?}");
+        assert!(least < Some(&Duration::from_secs(810)), "{least:?}");
+        assert!(most > Some(&Duration::from_secs(1190)), "{most:?}");
+        assert!(most < Some(&Duration::from_secs(1201)), "{most:?}");
     }
 }

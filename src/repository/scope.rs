@@ -4,6 +4,8 @@
 //! [`Scope::events`] or filters by [`Scope::organization`]. The wall in SQL: every transaction begins with
 //! [`Scope::begin_sql`], which takes a role under row-level security.
 
+use std::time::Duration;
+
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use uuid::Uuid;
@@ -95,12 +97,15 @@ impl Scope {
     /// Begins a transaction behind the wall in SQL, in one round trip. The
     /// role and the settings end with the transaction: a session-level one
     /// would wait for the pool's next user.
-    pub(super) fn begin_sql(&self, mode: Mode) -> String {
+    ///
+    /// No statement of it takes longer than `most`.
+    pub(super) fn begin_sql(&self, mode: Mode, most: Duration) -> String {
         let begin = match mode {
             Mode::Snapshot => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
             Mode::Write => "BEGIN",
         };
-        let actor = self.actor;
+        let (actor, most) = (self.actor, most.as_millis().max(1));
+        let begin = format!("{begin}; SET LOCAL statement_timeout = {most}");
         match self.organization {
             Some(organization) => format!(
                 "{begin}; SET LOCAL ROLE nvito_clients_tenant; \

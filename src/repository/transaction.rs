@@ -5,20 +5,33 @@
 //! explains nothing.
 
 use std::ops::{Deref, DerefMut};
+use std::time::Duration;
 
-use diesel_async::pooled_connection::deadpool::Object;
 use diesel_async::{AnsiTransactionManager, AsyncPgConnection, TransactionManager};
+use tokio::time::{Instant, timeout};
 
+use super::pool::Held;
 use super::scope::Mode;
 use super::{Database, Scope, error};
-use crate::error::Result;
+use crate::error::{Error, Reason, Result};
+
+/// Most time of one statement, whatever the deadline leaves.
+const STATEMENT: Duration = Duration::from_secs(10);
+/// How long PostgreSQL may take to begin: it has nothing to do for it, so the
+/// connection is dead, and its neighbours with it.
+const BEGIN: Duration = Duration::from_secs(2);
+/// How long COMMIT and ROLLBACK may take, beyond any deadline.
+const END: Duration = Duration::from_secs(5);
 
 /// A transaction that has taken the role and settings of a [`Scope`].
 ///
 /// Dropped without [`finish`](Self::finish), as when a caller hangs up, its
-/// connection is not handed out again and PostgreSQL rolls back.
+/// statement is cancelled and PostgreSQL rolls back before the connection is
+/// handed out again ([`Database::abandon`]).
 pub(super) struct Transaction {
-    connection: Object<AsyncPgConnection>,
+    /// `None` once it has ended.
+    held: Option<Held>,
+    database: Database,
     scope: Scope,
     mode: Mode,
     /// Names the call in the history.
@@ -26,22 +39,39 @@ pub(super) struct Transaction {
 }
 
 impl Transaction {
-    pub(super) async fn begin(database: &Database, scope: Scope, mode: Mode) -> Result<Self> {
-        let mut connection = database.connection().await?;
-        let sql = scope.begin_sql(mode);
-        let begun = AnsiTransactionManager::begin_transaction_sql(&mut *connection, &sql).await;
-        if let Err(cause) = begun {
-            // It may have begun and failed at the role: such a connection is
-            // in a transaction that its manager knows nothing of.
-            drop(Object::take(connection));
-            return Err(cause.into());
-        }
-        Ok(Self {
-            connection,
-            scope,
-            mode,
-            call: String::new(),
-        })
+    pub(super) async fn begin(
+        database: &Database,
+        scope: Scope,
+        mode: Mode,
+        deadline: Instant,
+    ) -> Result<Self> {
+        let mut held = database.hold(scope.organization(), mode).await?;
+        let left = deadline.saturating_duration_since(Instant::now());
+        let sql = scope.begin_sql(mode, left.min(STATEMENT));
+        let begin = AnsiTransactionManager::begin_transaction_sql(&mut *held.connection, &sql);
+        let failure = match timeout(BEGIN, begin).await {
+            Ok(Ok(())) => {
+                return Ok(Self {
+                    held: Some(held),
+                    database: database.clone(),
+                    scope,
+                    mode,
+                    call: String::new(),
+                });
+            }
+            Ok(Err(cause)) => cause.into(),
+            Err(silence) => {
+                database.forget_connections();
+                Error::System {
+                    reason: Reason::DatabaseUnavailable,
+                    cause: silence.into(),
+                }
+            }
+        };
+        // It may have begun and failed at the role: such a connection is in a
+        // transaction that its manager knows nothing of.
+        held.discard();
+        Err(failure)
     }
 
     /// The same transaction on behalf of a call.
@@ -62,41 +92,76 @@ impl Transaction {
     /// COMMIT when the work is done, ROLLBACK when it failed; the failure of
     /// the work outlives that of the rollback.
     pub(super) async fn finish<T>(mut self, outcome: Result<T>) -> Result<T> {
-        match outcome {
-            Ok(value) => {
-                let committed =
-                    AnsiTransactionManager::commit_transaction(&mut *self.connection).await;
-                committed.map_err(|cause| match self.mode {
-                    Mode::Snapshot => cause.into(),
-                    Mode::Write => error::commit(cause),
-                })?;
-                Ok(value)
-            }
+        let value = match outcome {
+            Ok(value) => value,
             Err(failure) => {
                 self.rollback().await;
-                Err(failure)
+                return Err(failure);
+            }
+        };
+        let commit = AnsiTransactionManager::commit_transaction(&mut *self);
+        match timeout(END, commit).await {
+            Ok(Ok(())) => {
+                self.held = None;
+                Ok(value)
+            }
+            Ok(Err(cause)) => {
+                // What is broken the pool finds out.
+                self.held = None;
+                Err(match self.mode {
+                    Mode::Snapshot => cause.into(),
+                    Mode::Write => error::commit(cause),
+                })
+            }
+            Err(silence) => {
+                self.discard();
+                Err(Error::CommitOutcomeUnknown {
+                    retry_safe: false,
+                    cause: silence.into(),
+                })
             }
         }
     }
 
     /// Ends the transaction and leaves no trace of it.
     pub(super) async fn rollback(mut self) {
-        // A rollback that fails leaves its mark in the transaction manager, and
-        // the pool drops the connection.
-        let _ = AnsiTransactionManager::rollback_transaction(&mut *self.connection).await;
+        let rollback = AnsiTransactionManager::rollback_transaction(&mut *self);
+        match timeout(END, rollback).await {
+            // A rollback that fails leaves its mark in the transaction manager,
+            // and the pool drops the connection.
+            Ok(_) => self.held = None,
+            Err(_) => self.discard(),
+        }
+    }
+
+    fn discard(&mut self) {
+        if let Some(held) = self.held.take() {
+            held.discard();
+        }
     }
 }
+
+impl Drop for Transaction {
+    fn drop(&mut self) {
+        if let Some(held) = self.held.take() {
+            self.database.abandon(held);
+        }
+    }
+}
+
+/// It has a connection until it ends, and whoever ends it has it no more.
+const OPEN: &str = "an open transaction";
 
 impl Deref for Transaction {
     type Target = AsyncPgConnection;
 
     fn deref(&self) -> &AsyncPgConnection {
-        &self.connection
+        &self.held.as_ref().expect(OPEN).connection
     }
 }
 
 impl DerefMut for Transaction {
     fn deref_mut(&mut self) -> &mut AsyncPgConnection {
-        &mut self.connection
+        &mut self.held.as_mut().expect(OPEN).connection
     }
 }

@@ -11,7 +11,7 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
 use super::{is, notes, waiting};
-use crate::support::{Actor, App, CONNECTIONS, Cluster, client};
+use crate::support::{Actor, App, CONNECTIONS, Cluster, SHARE, client};
 
 /// Ends every connection to the database of `app`, and lets new ones in or not.
 async fn cut(app: &App, allow: bool) {
@@ -41,19 +41,19 @@ async fn becomes(app: &App, expected: ServingStatus) {
         .expect("in time");
 }
 
-/// Opens every connection that the service may have.
+/// Opens every connection that the service may have for one organization.
 async fn open_all(app: &App, actor: &Actor, id: &str) {
     let held = app.superuser().await;
     held.batch_execute("BEGIN; LOCK TABLE users")
         .await
         .expect("held");
-    let calls: Vec<_> = (0..CONNECTIONS)
+    let calls: Vec<_> = (0..SHARE)
         .map(|_| {
             let (actor, id) = (actor.clone(), id.to_owned());
             tokio::spawn(async move { actor.get(&id).await })
         })
         .collect();
-    waiting(app, i64::try_from(CONNECTIONS).expect("few")).await;
+    waiting(app, i64::try_from(SHARE).expect("few")).await;
     held.batch_execute("COMMIT").await.expect("released");
     for call in calls {
         call.await.expect("no panic").expect("found");

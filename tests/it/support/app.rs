@@ -22,6 +22,9 @@ use super::cluster::Cluster;
 /// Connections of a service to its database.
 pub(crate) const CONNECTIONS: usize = 8;
 
+/// How many of them one organization has at most: three quarters.
+pub(crate) const SHARE: usize = 6;
+
 /// A running service.
 pub(crate) struct App {
     pub(crate) address: SocketAddr,

@@ -10,7 +10,7 @@ mod service;
 mod told;
 
 pub(crate) use actor::{Actor, client};
-pub(crate) use app::{App, CONNECTIONS, Org};
+pub(crate) use app::{App, CONNECTIONS, Org, SHARE};
 pub(crate) use cluster::{Cluster, connect};
 pub(crate) use failure::Failure;
 pub(crate) use raw::Bytes;

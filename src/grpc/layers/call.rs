@@ -1,0 +1,114 @@
+//! The outermost layer: request id, log, and the refusals of tonic and of panics
+//! in our form.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{self, Poll};
+use std::time::Instant;
+
+use http::{HeaderMap, HeaderValue, Request, Response};
+use tonic::body::Body;
+use tonic::{Code, Status};
+use tower::{Layer, Service};
+
+use super::panic::Panicked;
+use crate::error::{Error, Problem, Reason};
+use crate::grpc::context::{Context, REQUEST_ID};
+use crate::grpc::status;
+
+/// Gives every call its [`Context`], echoes the request id, logs one line by
+/// method and code — never a word of the message — and gives the refusals that
+/// tonic makes by itself the form and code of ours.
+#[derive(Clone, Copy)]
+pub struct CallLayer;
+
+impl<S> Layer<S> for CallLayer {
+    type Service = CallService<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        CallService { inner }
+    }
+}
+
+/// See [`CallLayer`].
+#[derive(Clone)]
+pub struct CallService<S> {
+    inner: S,
+}
+
+impl<S> Service<Request<Body>> for CallService<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+    S::Future: Send + 'static,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut task::Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        let began = Instant::now();
+        let context = Context::of(request.headers());
+        let method = request.uri().path().to_owned();
+        request.extensions_mut().insert(context.clone());
+        let answer = self.inner.call(request);
+        Box::pin(async move {
+            let mut response = answer.await?;
+            let panicked = response.extensions_mut().remove::<Panicked>();
+            let refusal = || made_by_tonic(response.headers());
+            if let Some(error) = panicked.map(Panicked::into_error).or_else(refusal) {
+                response = status::of(&error, Some(&context)).into_http();
+            }
+            let code = code(response.headers());
+            if let Ok(id) = HeaderValue::from_str(&context.request_id) {
+                response.headers_mut().insert(REQUEST_ID, id);
+            }
+            tracing::info!(
+                request_id = context.request_id,
+                method,
+                code = ?code,
+                milliseconds = began.elapsed().as_secs_f64() * 1000.0,
+                "call"
+            );
+            Ok(response)
+        })
+    }
+}
+
+/// The code of an answer without a body; one with a body has begun well.
+fn code(headers: &HeaderMap) -> Code {
+    headers
+        .get(Status::GRPC_STATUS)
+        .map_or(Code::Ok, |code| Code::from_bytes(code.as_bytes()))
+}
+
+/// What tonic refused before or instead of a handler. Such a status has no
+/// details, ours always have.
+fn made_by_tonic(headers: &HeaderMap) -> Option<Error> {
+    if headers.contains_key(Status::GRPC_STATUS_DETAILS) {
+        return None;
+    }
+    let cause = || {
+        headers
+            .get(Status::GRPC_MESSAGE)
+            .and_then(|message| message.to_str().ok())
+    };
+    match code(headers) {
+        // Bytes that are no message, or no bytes at all.
+        Code::Internal => Some(Error::violation("", Problem::MalformedMessage)),
+        Code::OutOfRange => Some(Error::System {
+            reason: Reason::MessageTooLarge,
+            cause: cause().unwrap_or("message too large").into(),
+        }),
+        // An encoding that is not supported comes with a message.
+        Code::Unimplemented if cause().unwrap_or_default().is_empty() => Some(Error::System {
+            reason: Reason::MethodNotFound,
+            cause: "no such method".into(),
+        }),
+        _ => None,
+    }
+}

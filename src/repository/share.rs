@@ -1,0 +1,290 @@
+//! Who works on the database, and who waits: a tenant's flood is its own.
+//!
+//! There are as many turns as connections. One organization holds at most
+//! three quarters of them and has so many more calls waiting; who comes next is
+//! the organization with the fewest turns. So a tenant that floods waits for
+//! itself, and a call of any other finds a turn at once.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use super::scope::Mode;
+use crate::domain::ids::OrganizationId;
+use crate::error::{Error, Reason, Result};
+
+/// How long a call waits for its turn.
+const WAIT: Duration = Duration::from_millis(250);
+/// Calls of one organization that may wait, for each turn there is.
+const WAITING_PER_TURN: usize = 4;
+
+/// Whose turn: an organization's, or everybody's (a Super Admin's without one,
+/// and the service's own errands).
+pub(super) type Tenant = Option<OrganizationId>;
+
+/// The turns, shared out among tenants.
+#[derive(Clone)]
+pub(super) struct Shares {
+    turns: usize,
+    state: Arc<Mutex<State>>,
+}
+
+struct State {
+    free: usize,
+    /// Those who work or wait; nobody else takes up room.
+    tenants: HashMap<Tenant, Queue>,
+    /// Numbers arrivals: of two who have equally few turns, the earlier is next.
+    arrivals: u64,
+}
+
+#[derive(Default)]
+struct Queue {
+    working: usize,
+    waiting: VecDeque<(u64, oneshot::Sender<Turn>)>,
+}
+
+impl Shares {
+    pub(super) fn new(turns: usize) -> Self {
+        let state = State {
+            free: turns,
+            tenants: HashMap::new(),
+            arrivals: 0,
+        };
+        Self {
+            turns,
+            state: Arc::new(Mutex::new(state)),
+        }
+    }
+
+    /// Most turns of one tenant.
+    fn most(&self) -> usize {
+        self.turns - self.turns / 4
+    }
+
+    /// Most waiting calls of one tenant; writes may still come where there is
+    /// no room for reads.
+    fn room(&self, mode: Mode) -> usize {
+        let room = self.turns * WAITING_PER_TURN;
+        match mode {
+            Mode::Write => room,
+            Mode::Snapshot => room * 3 / 4,
+        }
+    }
+
+    /// Waits for a turn; `SERVER_OVERLOADED` at once where too many of the
+    /// tenant's calls wait already, and after [`WAIT`].
+    pub(super) async fn turn(&self, tenant: Tenant, mode: Mode) -> Result<Turn> {
+        let turn = {
+            let mut state = self.state();
+            let queue = state.tenants.entry(tenant).or_default();
+            let (working, waiting) = (queue.working, queue.waiting.len());
+            if waiting == 0 && working < self.most() && state.free > 0 {
+                return Ok(self.give(&mut state, tenant));
+            }
+            if waiting >= self.room(mode) {
+                return Err(overloaded("too many calls of the organization wait"));
+            }
+            state.arrivals += 1;
+            let arrival = state.arrivals;
+            let (sender, receiver) = oneshot::channel();
+            let queue = state.tenants.entry(tenant).or_default();
+            queue.waiting.push_back((arrival, sender));
+            receiver
+        };
+        match timeout(WAIT, turn).await {
+            Ok(Ok(turn)) => Ok(turn),
+            _ => Err(overloaded("no connection was free in time")),
+        }
+    }
+
+    /// How many calls wait for a turn.
+    pub(super) fn waiting(&self) -> usize {
+        let state = self.state();
+        state
+            .tenants
+            .values()
+            .map(|queue| queue.waiting.len())
+            .sum()
+    }
+
+    fn give(&self, state: &mut State, tenant: Tenant) -> Turn {
+        state.free -= 1;
+        state.tenants.entry(tenant).or_default().working += 1;
+        Turn {
+            shares: Some(self.clone()),
+            tenant,
+        }
+    }
+
+    /// Gives free turns to who waits.
+    fn next(&self, state: &mut State) {
+        let most = self.most();
+        state.tenants.retain(|_, queue| {
+            // Who gave up waiting is not there any more.
+            queue.waiting.retain(|(_, who)| !who.is_closed());
+            queue.working > 0 || !queue.waiting.is_empty()
+        });
+        while state.free > 0 {
+            let waiting = state.tenants.iter().filter_map(|(tenant, queue)| {
+                let (arrival, _) = queue.waiting.front()?;
+                (queue.working < most).then_some((queue.working, *arrival, *tenant))
+            });
+            let next = waiting.min_by_key(|(working, arrival, _)| (*working, *arrival));
+            let Some((_, _, tenant)) = next else { return };
+            let queue = state.tenants.entry(tenant).or_default();
+            let Some((_, who)) = queue.waiting.pop_front() else {
+                return;
+            };
+            if let Err(mut unwanted) = who.send(self.give(state, tenant)) {
+                // Gave up this very moment; the state is in our hands already.
+                unwanted.shares = None;
+                state.take_back(tenant);
+            }
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn take_back(&mut self, tenant: Tenant) {
+        self.free += 1;
+        if let Some(queue) = self.tenants.get_mut(&tenant) {
+            queue.working -= 1;
+        }
+    }
+}
+
+/// The right to hold one connection; given back when dropped.
+pub(super) struct Turn {
+    /// `None` when it was taken back.
+    shares: Option<Shares>,
+    tenant: Tenant,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if let Some(shares) = self.shares.take() {
+            let mut state = shares.state();
+            state.take_back(self.tenant);
+            shares.next(&mut state);
+        }
+    }
+}
+
+fn overloaded(cause: &'static str) -> Error {
+    Error::System {
+        reason: Reason::ServerOverloaded,
+        cause: cause.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn tenant(number: u128) -> Tenant {
+        Some(OrganizationId(Uuid::from_u128(number)))
+    }
+
+    async fn turns(shares: &Shares, tenant: Tenant, count: usize) -> Vec<Turn> {
+        let mut turns = Vec::new();
+        for _ in 0..count {
+            turns.push(shares.turn(tenant, Mode::Write).await.expect("free"));
+        }
+        turns
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_flood_leaves_a_quarter_to_others() {
+        let shares = Shares::new(8);
+        let flood = turns(&shares, tenant(1), 6).await;
+        let refused = shares.turn(tenant(1), Mode::Write).await;
+        assert_eq!(
+            refused.err().expect("six").reason(),
+            Reason::ServerOverloaded
+        );
+        let others = turns(&shares, tenant(2), 2).await;
+        assert!(
+            shares.turn(tenant(3), Mode::Write).await.is_err(),
+            "none left"
+        );
+        drop((flood, others));
+        turns(&shares, tenant(1), 6).await;
+        assert!(shares.state().tenants.is_empty());
+        assert_eq!(shares.state().free, 8);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_has_fewest_turns_is_next() {
+        let shares = Shares::new(4);
+        let mut flood = turns(&shares, tenant(1), 3).await;
+        let last = turns(&shares, tenant(2), 1).await;
+        let wait = |number| {
+            let shares = shares.clone();
+            let waiting = async move { shares.turn(tenant(number), Mode::Write).await };
+            tokio::spawn(waiting)
+        };
+        let (first, second) = (wait(1), wait(3));
+        tokio::task::yield_now().await;
+        assert_eq!(shares.waiting(), 2);
+        flood.pop();
+        tokio::task::yield_now().await;
+        assert!(second.is_finished(), "it has none");
+        assert!(!first.is_finished(), "it came first and has two");
+        drop((flood, last));
+        first.await.expect("no panic").expect("its turn");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn room_to_wait_is_bounded_and_kept_for_writes() {
+        let shares = Shares::new(1);
+        let held = turns(&shares, tenant(1), 1).await;
+        let wait = |mode| {
+            let shares = shares.clone();
+            tokio::spawn(async move { shares.turn(tenant(1), mode).await.map(drop) })
+        };
+        let reads: Vec<_> = (0..4).map(|_| wait(Mode::Snapshot)).collect();
+        tokio::task::yield_now().await;
+        assert_eq!(shares.waiting(), 3, "the fourth is refused at once");
+        let write = wait(Mode::Write);
+        tokio::task::yield_now().await;
+        assert_eq!(shares.waiting(), 4);
+        // A caller who hangs up frees its place.
+        reads[0].abort();
+        drop(held);
+        write.await.expect("no panic").expect("its turn");
+        assert_eq!((shares.waiting(), shares.state().free), (0, 1));
+    }
+
+    #[tokio::test]
+    async fn whatever_callers_do_no_turn_is_lost() {
+        let shares = Shares::new(4);
+        let calls: Vec<_> = (0..2000)
+            .map(|call: u64| {
+                let shares = shares.clone();
+                tokio::spawn(async move {
+                    let turn = shares.turn(tenant(u128::from(call % 5)), Mode::Write);
+                    let patience = Duration::from_micros(call % 7 * 100);
+                    if let Ok(Ok(turn)) = timeout(patience, turn).await {
+                        tokio::time::sleep(Duration::from_micros(call % 3 * 100)).await;
+                        drop(turn);
+                    }
+                })
+            })
+            .collect();
+        for call in calls {
+            call.await.expect("no panic");
+        }
+        shares.next(&mut shares.state());
+        assert_eq!(shares.state().free, 4);
+        assert!(shares.state().tenants.is_empty());
+    }
+}
