@@ -14,6 +14,7 @@ mod health;
 mod history;
 mod hostile;
 mod layering;
+mod layers;
 mod life;
 mod lifecycle;
 mod lists;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nvito_clients::grpc::proto::ClientPatch;
 use tokio::time::sleep;
+use tonic::Code;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
@@ -19,14 +20,22 @@ const LIMIT: Duration = Duration::from_secs(15);
 async fn told_to_stop_it_ends_well_and_takes_postgresql_along() {
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
         let folder = Folder::used();
-        let mut service = Service::start(&folder, &[("CLIENTS_DRAIN_SECONDS", "1")]);
+        let mut service = Service::start(&folder, &[("CLIENTS_DRAIN_SECONDS", "8")]);
         assert!(!folder.processes().is_empty());
         let mut health = HealthClient::new(service.channel().await);
         let watched = health.watch(HealthCheckRequest::default()).await;
         let mut watched = watched.expect("an answer").into_inner();
         let first = watched.message().await.expect("told").expect("told");
+        let began = Instant::now();
         service.tell(signal);
         let status = service.ends(LIMIT).await;
+        let took = began.elapsed();
+        // Who watches is told and let go; nobody else is there.
+        assert!(
+            took < Duration::from_millis(900),
+            "{took:?}: {}",
+            service.log()
+        );
         assert_eq!(status.code(), Some(0), "{}", service.log());
         folder.wait_until_quiet(Duration::ZERO);
 
@@ -101,6 +110,50 @@ async fn a_call_in_flight_finishes() {
     let again = Service::start(&folder, &[]);
     let found = again.super_admin().await.get(&id).await.expect("found");
     assert_eq!(found.notes, written.notes);
+}
+
+/// What is still in flight at the end is told so, not cut off.
+#[tokio::test]
+async fn calls_that_outlive_the_drain_are_told() {
+    let folder = Folder::used();
+    let mut service = Service::start(&folder, &[("CLIENTS_DRAIN_SECONDS", "1")]);
+    let root = service.super_admin().await;
+    let id = a_client(&root).await;
+    let holder = folder.superuser().await;
+    let hold = "BEGIN; LOCK TABLE clients";
+    holder.batch_execute(hold).await.expect("held");
+    let patch = ClientPatch {
+        notes: Some("tarde".to_owned()),
+        ..ClientPatch::default()
+    };
+    let reads = async {
+        let failure = root.get(&id).await.expect_err("it cannot finish");
+        failure.is(Code::Unavailable, "SHUTTING_DOWN");
+        assert!(failure.details.retry_info().is_some(), "{failure:?}");
+    };
+    let writes = async {
+        let failure = root.patch(&id, patch).await.expect_err("it cannot finish");
+        failure.is(Code::Unavailable, "COMMIT_OUTCOME_UNKNOWN");
+        assert_eq!(failure.metadata["retry_safe"], "false");
+    };
+    let stop = async {
+        let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
+        while holder
+            .query_one(waiting, &[])
+            .await
+            .expect("asked")
+            .get::<_, i64>(0)
+            < 2
+        {
+            sleep(Duration::from_millis(5)).await;
+        }
+        service.tell(Signal::SIGTERM);
+        Instant::now()
+    };
+    let ((), (), began) = tokio::join!(reads, writes, stop);
+    assert_eq!(service.ends(LIMIT).await.code(), Some(0));
+    let took = began.elapsed();
+    assert!(took < Duration::from_millis(1500), "{took:?}");
 }
 
 #[tokio::test]
