@@ -2,6 +2,8 @@
 //!
 //! Everything is read once, at the start, and all mistakes are told at once.
 
+mod auth;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -12,6 +14,8 @@ use tracing_subscriber::filter::Targets;
 
 use crate::domain::principal::{Policy, Role};
 use crate::postgres;
+
+pub use auth::Auth;
 
 /// The gRPC service that owns the clients of an event company.
 ///
@@ -62,16 +66,8 @@ pub struct Cli {
     )]
     demo: String,
 
-    /// How callers say who they are: metadata (x-user-id, x-organization-id,
-    /// x-role), which is for loopback only.
-    #[arg(
-        long,
-        global = true,
-        env = "CLIENTS_AUTH",
-        default_value = "metadata",
-        hide_env_values = true
-    )]
-    auth: String,
+    #[command(flatten)]
+    auth: auth::AuthArgs,
 
     /// Roles that may work with clients, separated by commas.
     #[arg(
@@ -199,6 +195,8 @@ impl fmt::Debug for DatabaseConfig {
 pub struct ServerConfig {
     /// Address of the listener.
     pub listen: SocketAddr,
+    /// How callers say who they are.
+    pub auth: Auth,
     /// Who may do what.
     pub policy: Policy,
     /// Whether shells may ask what there is.
@@ -214,6 +212,7 @@ impl Default for ServerConfig {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            auth: Auth::Metadata,
             policy: Policy::default(),
             reflection: true,
             drain: Duration::from_secs(10),
@@ -240,17 +239,7 @@ impl Cli {
             ));
             SocketAddr::from(([127, 0, 0, 1], 0))
         });
-        if self.auth != "metadata" {
-            mistakes.push(format!(
-                "CLIENTS_AUTH: {:?} is not supported; write metadata",
-                self.auth
-            ));
-        } else if !listen.ip().is_loopback() {
-            mistakes.push(format!(
-                "CLIENTS_LISTEN: with CLIENTS_AUTH=metadata anyone who reaches {listen} could \
-                 claim to be anyone; listen on a loopback address such as 127.0.0.1:50051"
-            ));
-        }
+        let auth = self.auth.check(listen, &mut mistakes);
         let roles = roles(&self.admin_panel_roles, &mut mistakes);
         let connections = number(
             "CLIENTS_DATABASE_CONNECTIONS",
@@ -275,7 +264,7 @@ impl Cli {
             mistakes.push(format!("CLIENTS_LOG: {error}; write for example info"));
             Targets::new()
         });
-        let Some(place) = place.filter(|_| mistakes.is_empty()) else {
+        let (Some(place), Some(auth), true) = (place, auth, mistakes.is_empty()) else {
             return Err(Mistakes(mistakes));
         };
         Ok(Config {
@@ -287,6 +276,7 @@ impl Cli {
             },
             server: ServerConfig {
                 listen,
+                auth,
                 policy: Policy::new(roles),
                 reflection,
                 drain: Duration::from_secs(drain),
@@ -413,6 +403,46 @@ mod tests {
         }
         for address in ["127.0.0.1:0", "[::1]:50051", "127.8.8.8:50051"] {
             assert!(check(&["--listen", address]).is_ok(), "{address}");
+        }
+    }
+
+    const JWT: [&str; 4] = [
+        "--auth=jwt",
+        "--jwt-keys=https://clerk.example.com/.well-known/jwks.json",
+        "--jwt-issuer=https://clerk.example.com",
+        "--jwt-audiences=https://app.example.com, clients",
+    ];
+
+    #[test]
+    fn tokens_are_for_every_address() {
+        let config = check(&[&JWT[..], &["--listen=0.0.0.0:50051"]].concat()).expect("right");
+        let Auth::Jwt(settings) = config.server.auth else {
+            panic!("not {:?}", config.server.auth);
+        };
+        assert_eq!(settings.audiences, ["https://app.example.com", "clients"]);
+        assert_eq!(settings.names.user, "metadata.user_id");
+    }
+
+    #[test]
+    fn mistakes_about_tokens() {
+        let mistakes = |arguments: &[&str]| check(arguments).map(drop).expect_err("wrong").0;
+        // Nothing that jwt mode needs, each on a line of its own.
+        assert_eq!(mistakes(&["--auth=jwt"]).len(), 3);
+        // Settings of a mode that is not on.
+        assert_eq!(mistakes(&JWT[1..]).len(), 3);
+        for wrong in [
+            "--jwt-keys=http://clerk.example.com/jwks.json",
+            "--jwt-keys=https://me:hunter2@clerk.example.com/jwks.json",
+            "--jwt-audiences=a,,b",
+            "--jwt-user-claim=",
+            "--jwt-role-claim=metadata..role",
+            "--jwt-issuer= ",
+        ] {
+            let name = wrong.split('=').next().expect("a flag");
+            let others = JWT.iter().filter(|one| !one.starts_with(name)).copied();
+            let told = mistakes(&others.chain([wrong]).collect::<Vec<_>>());
+            assert_eq!(told.len(), 1, "{wrong}: {told:?}");
+            assert!(!told.concat().contains("hunter2"));
         }
     }
 

@@ -12,8 +12,8 @@
 //!         domain ─────────── the rules: pure, no async, no tonic, no diesel
 //! ```
 //!
-//! Beside them: [`error`] (what can go wrong, pure), [`config`] and
-//! [`telemetry`], [`postgres`] (the embedded default: a private PostgreSQL) and
+//! Beside them: [`error`] (what can go wrong, pure), [`jwt`] (who acts, by a
+//! token; below `grpc`), [`config`] and [`telemetry`], [`postgres`] (the embedded default: a private PostgreSQL) and
 //! [`seed`] (demonstration and bulk data, above `repository`).
 //!
 //! The walls between the storeys are held by `tests/it/layering.rs`.
@@ -23,6 +23,7 @@ pub mod config;
 pub mod domain;
 pub mod error;
 pub mod grpc;
+pub mod jwt;
 pub mod postgres;
 pub mod repository;
 pub mod seed;

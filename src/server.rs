@@ -4,20 +4,20 @@ use std::future::Future;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout, timeout_at};
 use tonic::body::Body;
-use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
-use tower::ServiceBuilder;
+use tower::{Layer as _, ServiceBuilder};
 
-use crate::config::{Config, DatabaseConfig, Place, ServerConfig};
+use crate::config::{Auth, Config, DatabaseConfig, Place, ServerConfig};
 use crate::error::{Cause, Reason};
 use crate::grpc::layers::{Admission, CallLayer, DeadlineLayer, Drain, MESSAGE_MOST, catch_panic};
 use crate::grpc::proto::FILE_DESCRIPTOR_SET;
@@ -26,7 +26,8 @@ use crate::grpc::proto::directory_service_server::{
     DirectoryServiceServer, SERVICE_NAME as DIRECTORY,
 };
 use crate::grpc::proto::event_service_server::{EventServiceServer, SERVICE_NAME as EVENTS};
-use crate::grpc::{Clients, Directory, Events, Gate, interceptor};
+use crate::grpc::{Clients, Directory, Events, Gate, Identity, IdentityLayer};
+use crate::jwt::Verifier;
 use crate::postgres::{self, PrivatePostgres};
 use crate::repository::{Database, migrations};
 use crate::seed;
@@ -50,6 +51,10 @@ pub async fn serve(config: Config, mut stop: Stop) -> Result<(), Cause> {
     let listener = TcpListener::bind(config.server.listen)
         .await
         .map_err(|cause| format!("cannot listen on {}: {cause}", config.server.listen))?;
+    let identity = tokio::select! {
+        identity = identity(&config.server.auth) => identity?,
+        () = &mut stop => return Ok(()),
+    };
     // A first start may take its time, and may be told to stop meanwhile.
     let mut opened = tokio::select! {
         opened = Opened::start(&config.database) => opened?,
@@ -61,7 +66,7 @@ pub async fn serve(config: Config, mut stop: Stop) -> Result<(), Cause> {
     };
     let served = match ready {
         Ok(Some(database)) => tokio::select! {
-            served = run(listener, database, &config.server, stop) => served,
+            served = run(listener, database, identity, &config.server, stop) => served,
             lost = opened.lost() => Err(lost),
         },
         Ok(None) => Ok(()),
@@ -83,12 +88,25 @@ async fn prepare(opened: &Opened, config: &Config, address: SocketAddr) -> Resul
     Ok(database)
 }
 
+/// How callers are known. With tokens nobody could be known without keys: a
+/// service that cannot load them does not start.
+pub async fn identity(auth: &Auth) -> Result<Identity, Cause> {
+    Ok(match auth {
+        Auth::Metadata => Identity::Metadata,
+        Auth::Jwt(settings) => {
+            let verifier = Verifier::open((**settings).clone()).await?;
+            Identity::Jwt(Arc::new(verifier))
+        }
+    })
+}
+
 /// Serves `database` on `listener` until `stop` is done; then health says
 /// NOT_SERVING, no call is taken any more, and the ones in flight are given
 /// the time of [`ServerConfig::drain`].
 pub async fn run(
     listener: TcpListener,
     database: Database,
+    identity: Identity,
     config: &ServerConfig,
     stop: Stop,
 ) -> Result<(), Cause> {
@@ -103,6 +121,7 @@ pub async fn run(
         EventServiceServer::new(Events::new(gate.clone())).max_decoding_message_size(MESSAGE_MOST);
     let directory =
         DirectoryServiceServer::new(Directory::new(gate)).max_decoding_message_size(MESSAGE_MOST);
+    let identified = IdentityLayer(identity.clone());
     let (reflection, reflection_alpha) = if config.reflection {
         (
             Some(reflection().build_v1()?),
@@ -122,9 +141,9 @@ pub async fn run(
                 .layer(Admission::new(config.in_flight, draining)),
         )
         .add_service(health)
-        .add_service(InterceptedService::new(clients, interceptor::identify))
-        .add_service(InterceptedService::new(events, interceptor::identify))
-        .add_service(InterceptedService::new(directory, interceptor::identify))
+        .add_service(identified.layer(clients))
+        .add_service(identified.layer(events))
+        .add_service(identified.layer(directory))
         .add_optional_service(reflection)
         .add_optional_service(reflection_alpha);
 
@@ -141,6 +160,7 @@ pub async fn run(
     tokio::select! {
         ended = &mut serving => return ended.map_err(Into::into),
         () = upkeep => {}
+        () = identity.keep_fresh() => {}
         () = stop => {}
     }
     tracing::info!(

@@ -28,7 +28,7 @@ pub struct Context {
 
 impl Context {
     /// The context of a request. A request id that is no such thing is
-    /// replaced here and refused by the interceptor.
+    /// replaced here and refused by `identity`.
     pub fn of(headers: &HeaderMap) -> Self {
         let request_id = headers
             .get(REQUEST_ID)

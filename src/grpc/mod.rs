@@ -6,7 +6,7 @@ pub mod context;
 mod convert;
 mod directory;
 mod events;
-pub mod interceptor;
+mod identity;
 pub mod layers;
 mod messages;
 pub mod status;
@@ -15,6 +15,7 @@ pub use call::Gate;
 pub use clients::Clients;
 pub use directory::Directory;
 pub use events::Events;
+pub use identity::{Identity, IdentityLayer};
 
 /// The contract as Rust types.
 #[allow(

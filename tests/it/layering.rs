@@ -72,9 +72,22 @@ fn the_rules_know_no_transport_no_storage_and_no_runtime() {
         nowhere(&files, r"\basync\b|\.await");
         nowhere(
             &files,
-            r"crate::(grpc|repository|server|config|postgres|seed|telemetry|commands)",
+            r"crate::(grpc|jwt|repository|server|config|postgres|seed|telemetry|commands)",
         );
     }
+}
+
+#[test]
+fn tokens_know_no_transport_and_no_storage() {
+    let files = sources("jwt");
+    nowhere(
+        &files,
+        r"\b(tonic|prost_types|diesel|diesel_async|tower|clap)::",
+    );
+    nowhere(
+        &files,
+        r"crate::(grpc|repository|server|config|postgres|seed|telemetry|commands)",
+    );
 }
 
 #[test]
@@ -83,7 +96,7 @@ fn the_repository_knows_no_transport() {
     nowhere(&files, r"\b(tonic|prost|prost_types|http)::");
     nowhere(
         &files,
-        r"crate::(grpc|server|config|postgres|seed|commands)",
+        r"crate::(grpc|jwt|server|config|postgres|seed|commands)",
     );
 }
 
@@ -105,6 +118,7 @@ fn nobody_knows_the_wiring() {
         "error",
         "repository",
         "grpc",
+        "jwt",
         "postgres",
         "seed",
         "telemetry.rs",

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use nvito_clients::config::ServerConfig;
+use nvito_clients::config::{Auth, ServerConfig};
 use nvito_clients::domain::principal::{Policy, Role};
 use nvito_clients::grpc::proto::{
     RemoveMemberRequest, UpsertEventRequest, UpsertMemberRequest, UpsertOrganizationRequest, User,
@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use super::actor::Actor;
 use super::cluster::Cluster;
+use super::issuer::Issuer;
 
 /// Connections of a service to its database.
 pub(crate) const CONNECTIONS: usize = 8;
@@ -64,17 +65,27 @@ impl App {
         Self::configured(Cluster::get().database().await, config).await
     }
 
+    /// The service in jwt mode, with tokens of `issuer`.
+    pub(crate) async fn with_tokens(database: String, issuer: &Issuer) -> Self {
+        let config = ServerConfig {
+            auth: Auth::Jwt(Box::new(issuer.settings())),
+            ..ServerConfig::default()
+        };
+        Self::configured(database, config).await
+    }
+
     /// The service as `config` says.
     pub(crate) async fn configured(database: String, config: ServerConfig) -> Self {
         let pool = Database::new(Cluster::get().service(&database), CONNECTIONS);
         let listener = TcpListener::bind(config.listen).await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let (stop, stopped) = oneshot::channel::<()>();
+        let identity = server::identity(&config.auth).await.expect("keys");
         let server = tokio::spawn(async move {
             let stopped = async {
                 let _ = stopped.await;
             };
-            server::run(listener, pool, &config, Box::pin(stopped))
+            server::run(listener, pool, identity, &config, Box::pin(stopped))
                 .await
                 .expect("it serves");
         });
@@ -144,6 +155,12 @@ impl App {
     /// Nobody in particular.
     pub(crate) fn anonymous(&self) -> Actor {
         Actor::new(self.channel(), Vec::new())
+    }
+
+    /// Whoever a token says.
+    pub(crate) fn bearer(&self, token: &str) -> Actor {
+        self.anonymous()
+            .saying("authorization", &format!("Bearer {token}"))
     }
 
     /// A Super Admin, of no organization.

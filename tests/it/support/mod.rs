@@ -5,6 +5,7 @@ mod actor;
 mod app;
 mod cluster;
 mod failure;
+mod issuer;
 mod raw;
 mod service;
 mod told;
@@ -13,9 +14,12 @@ pub(crate) use actor::{Actor, client};
 pub(crate) use app::{App, CONNECTIONS, Org, SHARE};
 pub(crate) use cluster::{Cluster, connect};
 pub(crate) use failure::Failure;
+pub(crate) use issuer::{AUDIENCE, ISSUER, Issuer, Key, Says, sign};
 pub(crate) use raw::Bytes;
 pub(crate) use service::{Folder, Service};
 pub(crate) use told::{Change, assert_told, assert_whole, changes, kinds};
+
+use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 use uuid::Uuid;
@@ -31,6 +35,15 @@ where
     C: Future<Output: Send + 'static> + Send + 'static,
 {
     calls.into_iter().collect::<JoinSet<_>>().join_all().await
+}
+
+/// Waits until something that is bound to happen has happened.
+pub(crate) async fn until(happened: impl AsyncFn() -> bool) {
+    let began = Instant::now();
+    while !happened().await {
+        assert!(began.elapsed() < Duration::from_secs(20), "it never happens");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }
 
 /// What a call answers once there is room for it: one that is turned away with
