@@ -151,7 +151,11 @@ fn upsert_event(organization: &str, event: &str) -> UpsertEventRequest {
 /// Calls a method with a valid request about `rows`; `named` is the
 /// organization in the request, where it can hold one.
 pub(crate) async fn call(
-    actor: &Actor, method: &str, rows: &Rows, named: &str) -> Result<(), Failure> {
+    actor: &Actor,
+    method: &str,
+    rows: &Rows,
+    named: &str,
+) -> Result<(), Failure> {
     let (mut clients, mut directory) = (actor.clients(), actor.directory());
     let organization_id = named.to_owned();
     let id = rows.client.clone();

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use nvito_clients::domain::principal::Role;
 use nvito_clients::jwt::{Clock, Names, Settings, Source};
 use ring::rand::SystemRandom;
-use ring::signature::{RSA_PKCS1_SHA256, RsaEncoding, RsaKeyPair};
+use ring::signature::{RSA_PKCS1_SHA256, RsaEncoding, RsaKeyPair, RsaPublicKeyComponents};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -47,10 +47,13 @@ impl Key {
         Self { kid, pair }
     }
 
+    pub(crate) fn components(&self) -> RsaPublicKeyComponents<Vec<u8>> {
+        self.pair.public().into()
+    }
+
     /// What others may know of it.
     pub(crate) fn public(&self) -> Value {
-        let n = self.pair.public().modulus().big_endian_without_leading_zero();
-        let e = self.pair.public().exponent().big_endian_without_leading_zero();
+        let RsaPublicKeyComponents { n, e } = self.components();
         json!({
             "kty": "RSA", "use": "sig", "alg": "RS256", "kid": self.kid,
             "n": URL_SAFE_NO_PAD.encode(n), "e": URL_SAFE_NO_PAD.encode(e),
@@ -61,7 +64,12 @@ impl Key {
     pub(crate) fn signature(&self, text: &str, encoding: &'static dyn RsaEncoding) -> Vec<u8> {
         let mut signature = vec![0; self.pair.public().modulus_len()];
         self.pair
-            .sign(encoding, &SystemRandom::new(), text.as_bytes(), &mut signature)
+            .sign(
+                encoding,
+                &SystemRandom::new(),
+                text.as_bytes(),
+                &mut signature,
+            )
             .expect("signed");
         signature
     }
@@ -69,7 +77,9 @@ impl Key {
     /// A token of these claims.
     pub(crate) fn token(&self, claims: &Value) -> String {
         let header = json!({"alg": "RS256", "typ": "JWT", "kid": self.kid});
-        sign(&header, claims, |text| self.signature(text, &RSA_PKCS1_SHA256))
+        sign(&header, claims, |text| {
+            self.signature(text, &RSA_PKCS1_SHA256)
+        })
     }
 }
 

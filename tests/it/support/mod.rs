@@ -41,7 +41,10 @@ where
 pub(crate) async fn until(happened: impl AsyncFn() -> bool) {
     let began = Instant::now();
     while !happened().await {
-        assert!(began.elapsed() < Duration::from_secs(20), "it never happens");
+        assert!(
+            began.elapsed() < Duration::from_secs(20),
+            "it never happens"
+        );
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
