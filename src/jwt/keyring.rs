@@ -15,9 +15,9 @@ use crate::error::{Cause, Error, Result, causes};
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 /// How long between two tries at the start.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
-/// Most time between two loads when all is well.
-const REFRESH: Duration = Duration::from_mins(5);
-/// Most that a load comes earlier, so that instances do not load together.
+/// Least time between two loads when all is well; with [`JITTER`] five minutes.
+const REFRESH: Duration = Duration::from_secs(270);
+/// Most that a load comes later, so that instances do not load together.
 const JITTER: Duration = Duration::from_secs(30);
 /// How long after a load that failed the next one follows.
 const RETRY: Duration = Duration::from_secs(30);
@@ -151,7 +151,7 @@ async fn load(source: &Source, clock: &Clock) -> Result<Held, Cause> {
 fn interval() -> Duration {
     // The last bytes of a UUIDv7 are random.
     let chance = Uuid::now_v7().as_bytes()[15];
-    REFRESH - JITTER * u32::from(chance) / 255
+    REFRESH + JITTER * u32::from(chance) / 255
 }
 
 #[cfg(test)]
@@ -163,7 +163,7 @@ mod tests {
         for _ in 0..100 {
             let interval = interval();
             assert!(
-                (REFRESH - JITTER..=REFRESH).contains(&interval),
+                (REFRESH..=REFRESH + JITTER).contains(&interval),
                 "{interval:?}"
             );
         }

@@ -1,6 +1,7 @@
 //! A JSON Web Key Set (RFC 7517) → the keys that RS256 is checked with.
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -12,8 +13,8 @@ use serde_json::Value;
 /// The one algorithm (RFC 8725 §3.1: never the token's choice).
 pub(super) const ALGORITHM: &str = "RS256";
 
-/// Least and most bytes of a modulus: 2048 to 8192 bits, as ring takes them.
-const MODULUS: std::ops::RangeInclusive<usize> = 256..=1024;
+/// Least and most bits of a modulus, as ring takes them.
+const MODULUS: RangeInclusive<usize> = 2048..=8192;
 
 /// An RSA key of 2048 bits at least.
 #[derive(Debug)]
@@ -99,9 +100,9 @@ fn usable(key: Jwk) -> Option<(String, PublicKey)> {
             .key_ops
             .is_none_or(|ops| ops.iter().any(|op| op == "verify"));
     let (n, e) = (number(&key.n)?, number(&key.e)?);
-    // A modulus of 2041 to 2048 bits has 256 bytes; ring counts the bits.
-    (is_for_us && MODULUS.contains(&n.len()) && n[0] & 0x80 != 0)
-        .then(|| (key.kid, PublicKey(RsaPublicKeyComponents { n, e })))
+    let bits = n.len() * 8 - n.first()?.leading_zeros() as usize;
+    (is_for_us && MODULUS.contains(&bits))
+        .then_some((key.kid, PublicKey(RsaPublicKeyComponents { n, e })))
 }
 
 /// A Base64urlUInt (RFC 7518 §2), less the zeros that some write before it.
@@ -154,6 +155,12 @@ mod tests {
             with(
                 "n",
                 URL_SAFE_NO_PAD
+                    .encode([&[1][..], &[0xc1; 256]].concat())
+                    .into(),
+            ),
+            with(
+                "n",
+                URL_SAFE_NO_PAD
                     .encode([&[0][..], &[0xc1; 256]].concat())
                     .into(),
             ),
@@ -177,7 +184,7 @@ mod tests {
             with("n", modulus(128).into()),
             with("n", modulus(255).into()),
             with("n", modulus(1025).into()),
-            // 2047 bits.
+            // A bit too few.
             with("n", URL_SAFE_NO_PAD.encode([0x41; 256]).into()),
             with("n", URL_SAFE_NO_PAD.encode([0; 256]).into()),
             "not an object".into(),

@@ -4,7 +4,10 @@ mod keys;
 mod outages;
 mod start;
 
+use std::time::Duration;
+
 use nvito_clients::domain::principal::{Policy, Role};
+use nvito_clients::grpc::proto::ListClientsRequest;
 use tonic::Code;
 
 use crate::support::{App, Cluster, Issuer, Key, Says, client};
@@ -18,7 +21,7 @@ async fn service() -> (App, Issuer) {
 
 /// Whether a token gets its bearer in.
 async fn is_let_in(app: &App, token: &str) -> bool {
-    match app.bearer(token).list(Default::default()).await {
+    match app.bearer(token).list(ListClientsRequest::default()).await {
         Ok(_) => true,
         Err(refused) => {
             refused.is(Code::Unauthenticated, "IDENTITY_INVALID");
@@ -59,8 +62,8 @@ async fn a_token_is_good_until_it_expires() {
     let token = issuer.root(&Key::first());
     assert!(is_let_in(&app, &token).await);
     // A minute, and what clocks may be apart.
-    issuer.clock.advance(std::time::Duration::from_secs(66));
-    let late = app.bearer(&token).list(Default::default()).await;
+    issuer.clock.advance(Duration::from_secs(66));
+    let late = app.bearer(&token).list(ListClientsRequest::default()).await;
     let late = late.expect_err("expired");
     late.is(Code::Unauthenticated, "TOKEN_EXPIRED");
     assert_eq!(late.metadata["key"], "authorization");

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use nvito_clients::domain::principal::Role;
+use nvito_clients::grpc::proto::ListClientsRequest;
 use serde_json::json;
 use tonic::Request;
 
@@ -29,7 +30,7 @@ async fn a_new_key_is_good_on_its_first_call() {
     issuer.says(Says::Keys(vec![first.public(), second.public()]));
     // Many at once, and one question.
     let calls = (0..20).map(|_| app.bearer(&issuer.root(&second)));
-    let calls = calls.map(|actor| async move { actor.list(Default::default()).await });
+    let calls = calls.map(|actor| async move { actor.list(ListClientsRequest::default()).await });
     for answer in at_once(calls).await {
         answer.expect("let in");
     }
@@ -55,7 +56,7 @@ async fn a_storm_of_unknown_keys_asks_once_a_minute() {
         let before = issuer.asked();
         let storm = (0..200).map(|number| {
             let actor = app.bearer(&unknown(&issuer, round * 1000 + number));
-            async move { actor.list(Default::default()).await }
+            async move { actor.list(ListClientsRequest::default()).await }
         });
         for answer in at_once(storm).await {
             let refused = answer.expect_err("unknown");
@@ -75,7 +76,11 @@ async fn who_hangs_up_does_not_use_up_the_minute() {
     issuer.says(Says::Nothing);
     let hasty = tokio::spawn({
         let mut clients = app.bearer(&unknown(&issuer, 0)).clients();
-        async move { clients.list_clients(Request::new(Default::default())).await }
+        async move {
+            clients
+                .list_clients(Request::new(ListClientsRequest::default()))
+                .await
+        }
     });
     until(async || issuer.asked() == 2).await;
     hasty.abort();
@@ -84,7 +89,7 @@ async fn who_hangs_up_does_not_use_up_the_minute() {
     issuer.says(Says::Keys(vec![first.public(), second.public()]));
     let waiting = tokio::spawn({
         let actor = app.bearer(&issuer.root(&second));
-        async move { actor.list(Default::default()).await }
+        async move { actor.list(ListClientsRequest::default()).await }
     });
     issuer.clock.advance(Duration::from_secs(5));
     let refused = waiting.await.expect("no panic").expect_err("not known yet");

@@ -4,6 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use nvito_clients::config::Auth;
+use nvito_clients::grpc::proto::ListClientsRequest;
 use nvito_clients::jwt::Source;
 use nvito_clients::server;
 use serde_json::{Value, json};
@@ -100,13 +101,19 @@ async fn keys_in_a_file_and_nothing_of_a_token_in_the_log() {
     };
     let (first, second) = (issuer.root(&Key::first()), issuer.root(&Key::second()));
     let unsigned = issuer.root(&Key::stranger());
-    let listed = bearer(&first).await.list(Default::default()).await;
+    let listed = bearer(&first)
+        .await
+        .list(ListClientsRequest::default())
+        .await;
     listed.expect("let in");
     fs::write(&path, set(&[Key::second().public()])).expect("written");
-    let listed = bearer(&second).await.list(Default::default()).await;
+    let listed = bearer(&second)
+        .await
+        .list(ListClientsRequest::default())
+        .await;
     listed.expect("let in");
     for gone in [&first, &unsigned] {
-        let refused = bearer(gone).await.list(Default::default()).await;
+        let refused = bearer(gone).await.list(ListClientsRequest::default()).await;
         refused.expect_err("its key is gone");
     }
     let log = service.log();
