@@ -33,7 +33,8 @@ pub enum Error {
     /// Who acts cannot be told from the metadata.
     #[error("{reason}: {key}")]
     Unauthenticated {
-        /// [`Reason::IdentityMissing`] or [`Reason::IdentityInvalid`].
+        /// [`Reason::IdentityMissing`], [`Reason::IdentityInvalid`] or
+        /// [`Reason::TokenExpired`].
         reason: Reason,
         /// The metadata key at fault.
         key: &'static str,

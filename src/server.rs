@@ -325,7 +325,9 @@ async fn announce(address: SocketAddr, config: &Config, database: &Database) -> 
             folder.display()
         )?,
     }
-    if demonstration && config.server.reflection {
+    // Only plain keys can be written down here for whoever tries it.
+    let is_open = matches!(config.server.auth, Auth::Metadata);
+    if demonstration && is_open && config.server.reflection {
         let identity = format!(
             "-H 'x-user-id: {}' -H 'x-organization-id: {}' -H 'x-role: PLATFORM_ADMIN'",
             seed::DEMO_USER,

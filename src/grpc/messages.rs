@@ -58,12 +58,12 @@ pub(super) fn headline(reason: Reason) -> Sentence {
             "La organización no existe.",
         ),
         Reason::IdentityMissing => say(
-            "The call does not say who makes it: send x-user-id, x-organization-id and x-role.",
-            "La llamada no dice quién la hace: envía x-user-id, x-organization-id y x-role.",
+            "The call does not say who makes it: part of its identity is missing.",
+            "La llamada no dice quién la hace: falta una parte de su identidad.",
         ),
         Reason::IdentityInvalid => say(
-            "The identity metadata is malformed or given twice.",
-            "Los metadatos de identidad tienen un formato incorrecto o están repetidos.",
+            "The identity of the call is malformed, given twice or not to be trusted.",
+            "La identidad de la llamada tiene un formato incorrecto, está repetida o no es confiable.",
         ),
         Reason::TokenExpired => say(
             "The token has expired; get a new one.",

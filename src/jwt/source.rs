@@ -4,13 +4,13 @@ use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use http::{StatusCode, Uri};
+use http::header::{ACCEPT, USER_AGENT};
+use http::{Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::{Connect, HttpConnector};
 use hyper_util::rt::TokioExecutor;
-use prost::bytes::Bytes;
 
 use crate::error::Cause;
 
@@ -91,12 +91,19 @@ async fn get<C>(connector: C, url: Uri) -> Result<Vec<u8>, Cause>
 where
     C: Connect + Clone + Send + Sync + 'static,
 {
-    let client = Client::builder(TokioExecutor::new()).build::<_, Empty<Bytes>>(connector);
-    let answer = client.get(url).await?;
+    let client = Client::builder(TokioExecutor::new()).build(connector);
+    let request = Request::get(url)
+        .header(ACCEPT, "application/json")
+        .header(
+            USER_AGENT,
+            concat!("nvito-clients/", env!("CARGO_PKG_VERSION")),
+        )
+        .body(Empty::<&[u8]>::new())?;
+    let answer = client.request(request).await?;
     if answer.status() != StatusCode::OK {
         return Err(format!("the answer is {}", answer.status()).into());
     }
-    let body = Limited::new(answer.into_body(), DOCUMENT_MOST);
+    let body = Limited::new(answer.into_body(), DOCUMENT_MOST * 9);
     Ok(body.collect().await?.to_bytes().into())
 }
 

@@ -82,7 +82,7 @@ fn tokens_know_no_transport_and_no_storage() {
     let files = sources("jwt");
     nowhere(
         &files,
-        r"\b(tonic|prost_types|diesel|diesel_async|tower|clap)::",
+        r"\b(tonic|prost|prost_types|diesel|diesel_async|tower|clap)::",
     );
     nowhere(
         &files,

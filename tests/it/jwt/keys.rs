@@ -8,7 +8,7 @@ use serde_json::json;
 use tonic::Request;
 
 use super::{is_let_in, service};
-use crate::support::{Issuer, Key, Says, at_once, sign, until};
+use crate::support::{Issuer, Key, Says, at_once, patiently, sign, until};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -29,8 +29,10 @@ async fn a_new_key_is_good_on_its_first_call() {
 
     issuer.says(Says::Keys(vec![first.public(), second.public()]));
     // Many at once, and one question.
-    let calls = (0..20).map(|_| app.bearer(&issuer.root(&second)));
-    let calls = calls.map(|actor| async move { actor.list(ListClientsRequest::default()).await });
+    let calls = (0..20).map(|_| {
+        let actor = app.bearer(&issuer.root(&second));
+        async move { patiently(|| actor.list(ListClientsRequest::default())).await }
+    });
     for answer in at_once(calls).await {
         answer.expect("let in");
     }
