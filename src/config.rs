@@ -2,6 +2,8 @@
 //!
 //! Everything is read once, at the start, and all mistakes are told at once.
 
+mod listener;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -11,6 +13,7 @@ use clap::{Args, Parser, Subcommand};
 use tracing_subscriber::filter::Targets;
 
 use crate::domain::principal::{Policy, Role};
+use crate::listener::ListenerConfig;
 use crate::postgres;
 
 /// The gRPC service that owns the clients of an event company.
@@ -33,6 +36,9 @@ pub struct Cli {
         hide_env_values = true
     )]
     listen: String,
+
+    #[command(flatten)]
+    listener: listener::ListenerArgs,
 
     /// PostgreSQL 15 or later to use, as a URL or key=value pairs. [default: a private one]
     #[arg(long, global = true, env = "DATABASE_URL", hide_env_values = true)]
@@ -63,7 +69,8 @@ pub struct Cli {
     demo: String,
 
     /// How callers say who they are: metadata (x-user-id, x-organization-id,
-    /// x-role), which is for loopback only.
+    /// x-role), which is for loopback, or for clients with certificates and
+    /// names that are listed.
     #[arg(
         long,
         global = true,
@@ -188,6 +195,8 @@ impl fmt::Debug for DatabaseConfig {
 pub struct ServerConfig {
     /// Address of the listener.
     pub listen: SocketAddr,
+    /// How to listen there.
+    pub listener: ListenerConfig,
     /// Who may do what.
     pub policy: Policy,
     /// Whether shells may ask what there is.
@@ -201,6 +210,7 @@ impl Default for ServerConfig {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            listener: ListenerConfig::default(),
             policy: Policy::default(),
             reflection: true,
             drain: Duration::from_secs(10),
@@ -226,15 +236,20 @@ impl Cli {
             ));
             SocketAddr::from(([127, 0, 0, 1], 0))
         });
+        let serves = matches!(self.command, None | Some(Command::Serve));
+        let knows_its_callers = self.listener.knows_its_callers();
+        let mut listener = self.listener.check(serves, &mut mistakes);
         if self.auth != "metadata" {
             mistakes.push(format!(
                 "CLIENTS_AUTH: {:?} is not supported; write metadata",
                 self.auth
             ));
-        } else if !listen.ip().is_loopback() {
+        } else if !listen.ip().is_loopback() && !knows_its_callers {
             mistakes.push(format!(
                 "CLIENTS_LISTEN: with CLIENTS_AUTH=metadata anyone who reaches {listen} could \
-                 claim to be anyone; listen on a loopback address such as 127.0.0.1:50051"
+                 claim to be anyone; listen on a loopback address such as 127.0.0.1:50051, or \
+                 let in only known clients: set CLIENTS_TLS_CERTIFICATE, CLIENTS_TLS_KEY, \
+                 CLIENTS_TLS_CLIENT_CA and CLIENTS_TLS_CLIENT_NAMES"
             ));
         }
         let roles = roles(&self.admin_panel_roles, &mut mistakes);
@@ -244,6 +259,7 @@ impl Cli {
             1..=1000,
             &mut mistakes,
         );
+        listener.kept_descriptors += usize::try_from(connections).unwrap_or(0);
         let drain = number(
             "CLIENTS_DRAIN_SECONDS",
             &self.drain_seconds,
@@ -267,6 +283,7 @@ impl Cli {
             },
             server: ServerConfig {
                 listen,
+                listener,
                 policy: Policy::new(roles),
                 reflection,
                 drain: Duration::from_secs(drain),

@@ -13,7 +13,7 @@
 //! ```
 //!
 //! Beside them: [`error`] (what can go wrong, pure), [`config`] and
-//! [`telemetry`], [`postgres`] (the embedded default: a private PostgreSQL) and
+//! [`telemetry`], [`listener`] (sockets in, connections out), [`postgres`] (the embedded default: a private PostgreSQL) and
 //! [`seed`] (demonstration and bulk data, above `repository`).
 //!
 //! The walls between the storeys are held by `tests/it/layering.rs`.
@@ -23,6 +23,7 @@ pub mod config;
 pub mod domain;
 pub mod error;
 pub mod grpc;
+pub mod listener;
 pub mod postgres;
 pub mod repository;
 pub mod seed;
