@@ -44,6 +44,15 @@ impl Connection {
             place,
         }
     }
+
+    /// An error once its place is needed. Asked on both ways: a peer that does
+    /// not read keeps tonic from reading, too.
+    fn stays(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        if self.left.as_mut().poll(cx).is_ready() {
+            return Err(ErrorKind::ConnectionAborted.into());
+        }
+        Ok(())
+    }
 }
 
 impl Connected for Connection {
@@ -70,9 +79,7 @@ impl AsyncRead for Connection {
             self.replayed += unread.len();
             return Poll::Ready(Ok(()));
         }
-        if self.left.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(Err(ErrorKind::ConnectionAborted.into()));
-        }
+        self.stays(cx)?;
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.socket).poll_read(cx, buffer))?;
         if self.frames.bring_a_call(&buffer.filled()[before..]) {
@@ -88,6 +95,7 @@ impl AsyncWrite for Connection {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        self.stays(cx)?;
         match &mut self.socket {
             Socket::Plain(socket) => Pin::new(socket).poll_write(cx, bytes),
             Socket::Tls(socket) => Pin::new(socket).poll_write(cx, bytes),
@@ -99,6 +107,7 @@ impl AsyncWrite for Connection {
         cx: &mut Context<'_>,
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.stays(cx)?;
         match &mut self.socket {
             Socket::Plain(socket) => Pin::new(socket).poll_write_vectored(cx, bytes),
             Socket::Tls(socket) => Pin::new(socket).poll_write_vectored(cx, bytes),
@@ -113,6 +122,7 @@ impl AsyncWrite for Connection {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stays(cx)?;
         match &mut self.socket {
             Socket::Plain(socket) => Pin::new(socket).poll_flush(cx),
             Socket::Tls(socket) => Pin::new(socket).poll_flush(cx),

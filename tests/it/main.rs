@@ -1,6 +1,7 @@
 //! The service as its callers see it: the real server on a real socket, on a
 //! real PostgreSQL.
 
+mod abuse;
 mod batch;
 mod clients;
 mod deleted;
@@ -16,6 +17,7 @@ mod hostile;
 mod layering;
 mod life;
 mod lifecycle;
+mod listener;
 mod lists;
 mod matrix;
 mod model;

@@ -66,6 +66,7 @@ impl App {
         let pool = Database::new(Cluster::get().service(&database), CONNECTIONS);
         let listener = TcpListener::bind(config.listen).await.expect("a free port");
         let address = listener.local_addr().expect("an address");
+        let plain = config.listener.tls.is_none();
         let (stop, stopped) = oneshot::channel::<()>();
         let server = tokio::spawn(async move {
             let stopped = async {
@@ -75,11 +76,12 @@ impl App {
                 .await
                 .expect("it serves");
         });
-        let channel = Endpoint::from_shared(format!("http://{address}"))
-            .expect("an address")
-            .connect()
-            .await
-            .expect("it accepts");
+        let endpoint = Endpoint::from_shared(format!("http://{address}")).expect("an address");
+        let channel = if plain {
+            endpoint.connect().await.expect("it accepts")
+        } else {
+            endpoint.connect_lazy()
+        };
         Self {
             address,
             database,
@@ -95,6 +97,15 @@ impl App {
             let _ = stop.send(());
             server.await.expect("it ends well");
         }
+    }
+
+    /// A Super Admin on a connection of the test's own.
+    pub(crate) fn super_admin_on(channel: Channel) -> Actor {
+        let identity = vec![
+            ("x-user-id", Uuid::now_v7().to_string()),
+            ("x-role", Role::SuperAdmin.to_string()),
+        ];
+        Actor::new(channel, identity)
     }
 
     /// A connection to the service that says nothing about who calls.
