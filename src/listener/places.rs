@@ -9,8 +9,11 @@ use tokio::sync::{Notify, futures::Notified};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-/// How often somebody who waits looks again whether anyone has become idle.
-const AGAIN: Duration = Duration::from_secs(1);
+/// How often somebody who waits looks again whether anyone may be asked to leave.
+const AGAIN: Duration = Duration::from_millis(50);
+/// What everybody has for a first call, however many come after: without it a
+/// flood would put out those who mean well before they can say so.
+const GRACE: Duration = Duration::from_millis(250);
 
 /// A bounded number of places. When all are taken, whoever has been there longest
 /// without a call gives way, then whoever has been idle longest; when all are at
@@ -85,14 +88,16 @@ impl Places {
 
     /// Asks one connection to leave, if there is one that may be asked.
     pub(super) fn make_room(&self) {
-        let idle_since = self.now().saturating_sub(millis(self.idle));
+        let now = self.now();
         let taken = self.taken();
         let leaving = taken
             .seats
             .values()
             .filter(|seat| !seat.left.is_cancelled())
             .map(|seat| (seat.rank(), seat))
-            .filter(|((called, used), _)| !called || *used <= idle_since)
+            .filter(|((called, used), _)| {
+                now.saturating_sub(*used) >= millis(if *called { self.idle } else { GRACE })
+            })
             .min_by_key(|(rank, _)| *rank);
         if let Some((_, seat)) = leaving {
             seat.left.cancel();
@@ -175,6 +180,9 @@ mod tests {
 
         places.make_room();
         assert!(asked(&older) && !asked(&newer) && !asked(&at_work));
+        places.make_room();
+        assert!(!asked(&newer), "it has just come");
+        advance(GRACE).await;
         places.make_room();
         assert!(asked(&newer) && !asked(&at_work), "the other silent one");
         places.make_room();

@@ -19,7 +19,7 @@ use stand::Stand;
 async fn floods_of_frames() {
     let stand = Stand::start().await;
     for flood in floods::ALL {
-        flood.on(&stand, 4_000).await.holds();
+        flood.on(&stand, 40_000).await.holds();
     }
 }
 

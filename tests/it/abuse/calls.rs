@@ -70,6 +70,7 @@ async fn one_by_one(
         for _ in 0..number {
             let mut peer = Peer::greet(address, &[]).expect("it accepts");
             peer.say(&bytes);
+            peer.waits(is_refused);
             let heard = peer.ends();
             assert!(is_refused(&heard), "{}", heard.escape_ascii());
         }

@@ -1,9 +1,10 @@
 //! HTTP/2 by hand.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub(super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 pub(super) const DATA: u8 = 0;
@@ -79,7 +80,8 @@ pub(super) fn message(flag: u8, bytes: &[u8]) -> Vec<u8> {
 /// A connection that has said hello, and hears what it is told.
 pub(super) struct Peer {
     pub(super) socket: TcpStream,
-    heard: JoinHandle<Vec<u8>>,
+    heard: Arc<Mutex<Vec<u8>>>,
+    hearing: JoinHandle<()>,
 }
 
 impl Peer {
@@ -88,20 +90,25 @@ impl Peer {
         socket.set_write_timeout(Some(Duration::from_secs(5)))?;
         socket.set_read_timeout(Some(Duration::from_secs(20)))?;
         let mut ear = socket.try_clone()?;
-        let heard = thread::spawn(move || {
-            let mut heard = Vec::new();
+        let heard = Arc::<Mutex<Vec<u8>>>::default();
+        let all = Arc::clone(&heard);
+        let hearing = thread::spawn(move || {
             let mut buffer = [0; 4096];
             while let Ok(more @ 1..) = ear.read(&mut buffer) {
+                let mut all = all.lock().expect("no panic");
                 // The beginning and the end are enough.
-                if heard.len() > 1 << 20 {
-                    heard.truncate(1 << 16);
+                if all.len() > 1 << 20 {
+                    all.truncate(1 << 16);
                 }
-                heard.extend_from_slice(&buffer[..more]);
+                all.extend_from_slice(&buffer[..more]);
             }
-            heard
         });
         socket.write_all(&[PREFACE, &frame(SETTINGS, 0, 0, settings)].concat())?;
-        Ok(Self { socket, heard })
+        Ok(Self {
+            socket,
+            heard,
+            hearing,
+        })
     }
 
     /// Says it, unless the connection has been closed.
@@ -115,10 +122,22 @@ impl Peer {
         }
     }
 
+    /// Waits until it has heard what it waits for, or for long enough.
+    pub(super) fn waits(&self, is_it: impl Fn(&[u8]) -> bool) {
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_secs(5) && !self.hearing.is_finished() {
+            if is_it(&self.heard.lock().expect("no panic")) {
+                return;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     /// Everything heard until the other side closes, after the last word.
     pub(super) fn ends(self) -> Vec<u8> {
-        let _ = self.socket.shutdown(std::net::Shutdown::Write);
-        self.heard.join().expect("no panic")
+        let _ = self.socket.shutdown(Shutdown::Write);
+        self.hearing.join().expect("no panic");
+        std::mem::take(&mut *self.heard.lock().expect("no panic"))
     }
 }
 
