@@ -105,11 +105,35 @@ fn nobody_knows_the_wiring() {
         "error",
         "repository",
         "grpc",
+        "listener",
         "postgres",
         "seed",
         "telemetry.rs",
     ] {
         nowhere(&sources(place), r"crate::(server|commands)|nvito_clients::");
+    }
+}
+
+#[test]
+fn the_listener_knows_sockets_only_and_only_the_wiring_knows_it() {
+    nowhere(
+        &sources("listener"),
+        r"\bcrate::|\b(diesel|tokio_postgres|prost|http)::",
+    );
+    nowhere(
+        &sources("listener"),
+        r"tonic::(Request|Response|Status|metadata|service)",
+    );
+    for place in [
+        "domain",
+        "error.rs",
+        "error",
+        "repository",
+        "grpc",
+        "postgres",
+        "seed",
+    ] {
+        nowhere(&sources(place), r"\blistener::");
     }
 }
 

@@ -10,7 +10,8 @@ use super::frames::{
 };
 use super::stand::{Outcome, Stand};
 
-const CREATE: &str = "ClientService/CreateClient";
+const CREATE: &str = "nvito.clients.v1.ClientService/CreateClient";
+const REFLECT: &str = "grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
 /// Calls on one connection.
 const STREAMS: usize = 50;
 
@@ -119,23 +120,26 @@ pub(super) async fn big_headers(stand: &Stand, number: usize) -> Outcome {
     one_by_one(stand, "headers of 19 KiB", number, bytes, is_refused).await
 }
 
-/// Answers that nobody reads: a window of nothing, for ever.
+/// Answers that nobody reads: a window of nothing, for ever, and a question that
+/// anybody may ask, with the longest answer there is.
 pub(super) async fn unread_answers(stand: &Stand, number: usize) -> Outcome {
     let address = stand.address();
     let attack = move || {
+        let symbol = b"nvito.clients.v1.ClientService";
+        let question = [&[0x22, 30][..], symbol].concat();
         let mut peers = Vec::new();
         for _ in 0..number {
             let mut peer = Peer::greet(address, &[0, 4, 0, 0, 0, 0]).expect("it accepts");
             for stream in 0..STREAMS {
                 let stream = u32::try_from(2 * stream + 1).expect("small");
-                let list = call("ClientService/ListClients", &[]);
-                let begin = frame(HEADERS, END_HEADERS, stream, &list);
-                let end = frame(DATA, END_STREAM, stream, &message(0, &[]));
+                let begin = frame(HEADERS, END_HEADERS, stream, &call(REFLECT, &[]));
+                let end = frame(DATA, END_STREAM, stream, &message(0, &question));
                 peer.say(&[begin, end].concat());
             }
             peers.push(peer);
         }
         std::thread::sleep(Duration::from_secs(2));
+        peers.iter().for_each(Peer::leaves);
         peers.len()
     };
     let attack = async { spawn_blocking(attack).await.expect("no panic") };

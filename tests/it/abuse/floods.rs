@@ -23,7 +23,7 @@ pub(super) struct Flood {
     ended_by: Option<u32>,
 }
 
-const CREATE: &str = "ClientService/CreateClient";
+const CREATE: &str = "nvito.clients.v1.ClientService/CreateClient";
 
 pub(super) const ALL: [Flood; 8] = [
     Flood {

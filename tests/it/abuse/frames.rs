@@ -54,7 +54,7 @@ pub(super) fn header(name: &str, value: &str) -> Vec<u8> {
 
 /// The headers of a call by a Super Admin.
 pub(super) fn call(method: &str, more: &[(&str, &str)]) -> Vec<u8> {
-    let path = format!("/nvito.clients.v1.{method}");
+    let path = format!("/{method}");
     let all = [
         (":method", "POST"),
         (":scheme", "http"),
@@ -131,6 +131,11 @@ impl Peer {
             }
             thread::sleep(Duration::from_millis(1));
         }
+    }
+
+    /// Goes without a word.
+    pub(super) fn leaves(&self) {
+        let _ = self.socket.shutdown(Shutdown::Both);
     }
 
     /// Everything heard until the other side closes, after the last word.

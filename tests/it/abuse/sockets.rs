@@ -95,7 +95,12 @@ pub(super) async fn slow_preface(stand: &Stand, number: usize, limit: Duration) 
 /// Headers, byte by byte.
 pub(super) async fn slow_headers(stand: &Stand, number: usize, limit: Duration) -> Outcome {
     let hello = [PREFACE, &frame(SETTINGS, 0, 0, &[])].concat();
-    let headers = frame(HEADERS, 4, 1, &call("ClientService/GetClient", &[]));
+    let headers = frame(
+        HEADERS,
+        4,
+        1,
+        &call("nvito.clients.v1.ClientService/GetClient", &[]),
+    );
     trickling(
         stand,
         "headers byte by byte",
