@@ -25,7 +25,7 @@ use crate::grpc::proto::directory_service_server::{
 };
 use crate::grpc::proto::event_service_server::{EventServiceServer, SERVICE_NAME as EVENTS};
 use crate::grpc::{Clients, Directory, Events, Gate, interceptor};
-use crate::listener::{self, Incoming};
+use crate::listener::{self, AnswerLayer, Incoming};
 use crate::postgres::{self, PrivatePostgres};
 use crate::repository::{Database, migrations};
 use crate::seed;
@@ -110,6 +110,7 @@ pub async fn run(
     let router = listener::server(&config.listener)
         .layer(
             ServiceBuilder::new()
+                .layer(AnswerLayer)
                 .layer(CallLayer)
                 .map_response(|answer: http::Response<_>| answer.map(Body::new))
                 .layer(catch_panic()),

@@ -2,14 +2,16 @@
 
 use std::io::{self, ErrorKind};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
-use tokio_util::sync::WaitForCancellationFutureOwned;
-use tonic::transport::server::{Connected, TcpConnectInfo};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tonic::transport::server::Connected;
 
+use super::answers::Answers;
 use super::frames::Frames;
 use super::places::Place;
 
@@ -31,16 +33,18 @@ pub struct Connection {
     replayed: usize,
     frames: Frames,
     left: Pin<Box<WaitForCancellationFutureOwned>>,
+    answers: Arc<Answers>,
     place: Place,
 }
 
 impl Connection {
-    pub(super) fn new(socket: Socket, place: Place) -> Self {
+    pub(super) fn new(socket: Socket, place: Place, answers: Arc<Answers>) -> Self {
         Self {
             socket,
             replayed: 0,
             frames: Frames::default(),
             left: Box::pin(place.left()),
+            answers,
             place,
         }
     }
@@ -55,13 +59,21 @@ impl Connection {
     }
 }
 
-impl Connected for Connection {
-    type ConnectInfo = TcpConnectInfo;
+/// The connection that a request came on, in its extensions.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    pub(super) answers: Arc<Answers>,
+    /// Cancelled, it closes the connection.
+    pub(super) left: CancellationToken,
+}
 
-    fn connect_info(&self) -> TcpConnectInfo {
-        match &self.socket {
-            Socket::Plain(socket) => socket.connect_info(),
-            Socket::Tls(socket) => socket.get_ref().0.connect_info(),
+impl Connected for Connection {
+    type ConnectInfo = Caller;
+
+    fn connect_info(&self) -> Caller {
+        Caller {
+            answers: Arc::clone(&self.answers),
+            left: self.place.leave(),
         }
     }
 }

@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+use super::answers::Answers;
 use super::connection::{Connection, PREFACE, Socket};
 use super::places::Place;
 use super::seldom::Seldom;
@@ -23,6 +24,7 @@ pub(super) struct Entrance {
     keepalive: Duration,
     tls: Option<Arc<Tls>>,
     ready: mpsc::Sender<Connection>,
+    answers: Arc<Answers>,
     refusals: Seldom,
 }
 
@@ -51,6 +53,7 @@ impl Entrance {
             keepalive: config.keepalive,
             tls: config.tls.clone(),
             ready,
+            answers: Arc::default(),
             refusals: Seldom::default(),
         })
     }
@@ -63,8 +66,9 @@ impl Entrance {
         };
         match entered {
             Ok(socket) => {
+                let connection = Connection::new(socket, place, Arc::clone(&self.answers));
                 // Nobody takes it any more only when the service stops.
-                let _ = self.ready.send(Connection::new(socket, place)).await;
+                let _ = self.ready.send(connection).await;
             }
             Err(refused) => {
                 tracing::debug!(%refused, "connection closed");

@@ -7,6 +7,7 @@
 //! no more than a socket and a small task for a few seconds.
 
 mod accept;
+mod answers;
 mod connection;
 mod enter;
 mod frames;
@@ -28,7 +29,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_stream::Stream;
 
-pub use connection::Connection;
+pub use answers::{AnswerLayer, AnswerService};
+pub use connection::{Caller, Connection};
 pub use http2::server;
 pub use names::Names;
 use places::Places;

@@ -143,7 +143,12 @@ impl Place {
 
     /// Done when it has to give way.
     pub(super) fn left(&self) -> WaitForCancellationFutureOwned {
-        self.seat.left.clone().cancelled_owned()
+        self.leave().cancelled_owned()
+    }
+
+    /// Makes it give way when it is cancelled.
+    pub(super) fn leave(&self) -> CancellationToken {
+        self.seat.left.clone()
     }
 }
 
