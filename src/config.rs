@@ -3,6 +3,7 @@
 //! Everything is read once, at the start, and all mistakes are told at once.
 
 mod auth;
+mod listener;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -13,6 +14,7 @@ use clap::{Args, Parser, Subcommand};
 use tracing_subscriber::filter::Targets;
 
 use crate::domain::principal::{Policy, Role};
+use crate::listener::ListenerConfig;
 use crate::postgres;
 
 pub use auth::Auth;
@@ -37,6 +39,9 @@ pub struct Cli {
         hide_env_values = true
     )]
     listen: String,
+
+    #[command(flatten)]
+    listener: listener::ListenerArgs,
 
     /// PostgreSQL 15 or later to use, as a URL or key=value pairs. [default: a private one]
     #[arg(long, global = true, env = "DATABASE_URL", hide_env_values = true)]
@@ -197,6 +202,8 @@ pub struct ServerConfig {
     pub listen: SocketAddr,
     /// How callers say who they are.
     pub auth: Auth,
+    /// How to listen there.
+    pub listener: ListenerConfig,
     /// Who may do what.
     pub policy: Policy,
     /// Whether shells may ask what there is.
@@ -213,6 +220,7 @@ impl Default for ServerConfig {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             auth: Auth::Metadata,
+            listener: ListenerConfig::default(),
             policy: Policy::default(),
             reflection: true,
             drain: Duration::from_secs(10),
@@ -239,7 +247,10 @@ impl Cli {
             ));
             SocketAddr::from(([127, 0, 0, 1], 0))
         });
-        let auth = self.auth.check(listen, &mut mistakes);
+        let serves = matches!(self.command, None | Some(Command::Serve));
+        let knows_its_callers = self.listener.knows_its_callers();
+        let mut listener = self.listener.check(serves, &mut mistakes);
+        let auth = self.auth.check(listen, knows_its_callers, &mut mistakes);
         let roles = roles(&self.admin_panel_roles, &mut mistakes);
         let connections = number(
             "CLIENTS_DATABASE_CONNECTIONS",
@@ -247,6 +258,7 @@ impl Cli {
             1..=1000,
             &mut mistakes,
         );
+        listener.kept_descriptors += usize::try_from(connections).unwrap_or(0);
         let drain = number(
             "CLIENTS_DRAIN_SECONDS",
             &self.drain_seconds,
@@ -277,6 +289,7 @@ impl Cli {
             server: ServerConfig {
                 listen,
                 auth,
+                listener,
                 policy: Policy::new(roles),
                 reflection,
                 drain: Duration::from_secs(drain),

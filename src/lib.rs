@@ -13,7 +13,8 @@
 //! ```
 //!
 //! Beside them: [`error`] (what can go wrong, pure), [`jwt`] (who acts, by a
-//! token; below `grpc`), [`config`] and [`telemetry`], [`postgres`] (the embedded default: a private PostgreSQL) and
+//! token; below `grpc`), [`config`] and [`telemetry`], [`listener`] (sockets in,
+//! connections out), [`postgres`] (the embedded default: a private PostgreSQL) and
 //! [`seed`] (demonstration and bulk data, above `repository`).
 //!
 //! The walls between the storeys are held by `tests/it/layering.rs`.
@@ -24,6 +25,7 @@ pub mod domain;
 pub mod error;
 pub mod grpc;
 pub mod jwt;
+pub mod listener;
 pub mod postgres;
 pub mod repository;
 pub mod seed;

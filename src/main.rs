@@ -38,6 +38,9 @@ async fn run(config: Config) -> Result<(), Cause> {
                     _ = interrupt.recv() => {}
                 }
             };
+            if let Some(tls) = config.server.listener.tls.clone() {
+                tokio::spawn(tls.reload_on(signal(SignalKind::hangup())?));
+            }
             server::serve(config, Box::pin(stop)).await
         }
         Command::Migrate => commands::migrate(&config.database).await,

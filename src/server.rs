@@ -11,8 +11,6 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout, timeout_at};
 use tonic::body::Body;
-use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 use tower::{Layer as _, ServiceBuilder};
@@ -28,6 +26,7 @@ use crate::grpc::proto::directory_service_server::{
 use crate::grpc::proto::event_service_server::{EventServiceServer, SERVICE_NAME as EVENTS};
 use crate::grpc::{Clients, Directory, Events, Gate, Identity, IdentityLayer};
 use crate::jwt::Verifier;
+use crate::listener::{self, AnswerLayer, Incoming};
 use crate::postgres::{self, PrivatePostgres};
 use crate::repository::{Database, migrations};
 use crate::seed;
@@ -131,9 +130,10 @@ pub async fn run(
         (None, None)
     };
     let (drain, draining) = Drain::new();
-    let router = Server::builder()
+    let router = listener::server(&config.listener)
         .layer(
             ServiceBuilder::new()
+                .layer(AnswerLayer)
                 .layer(CallLayer)
                 .map_response(|answer: http::Response<_>| answer.map(Body::new))
                 .layer(catch_panic())
@@ -152,7 +152,7 @@ pub async fn run(
         // The sender outlives the server; an error would mean the same.
         let _ = closed.await;
     };
-    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    let incoming = Incoming::new(listener, &config.listener);
     let serving = router.serve_with_incoming_shutdown(incoming, stopping);
     tokio::pin!(serving);
 
@@ -335,14 +335,23 @@ async fn announce(address: SocketAddr, config: &Config, database: &Database) -> 
         );
         let message = r#"-d '{"search":"lopez"}'"#;
         let method = format!("{CLIENTS}/ListClients");
+        let (grpcurl, buf, scheme) = match &config.server.listener.tls {
+            None => ("-plaintext", "--http2-prior-knowledge", "http"),
+            Some(tls) if tls.is_mutual() => (
+                "-cacert ca.pem -cert client.pem -key client-key.pem",
+                "--cacert ca.pem --cert client.pem --key client-key.pem",
+                "https",
+            ),
+            Some(_) => ("-cacert ca.pem", "--cacert ca.pem", "https"),
+        };
         writeln!(
             out,
-            "Try:\n  grpcurl -plaintext {identity} {message} {address} {method}"
+            "Try:\n  grpcurl {grpcurl} {identity} {message} {address} {method}"
         )?;
         writeln!(
             out,
-            "  npx @bufbuild/buf curl --protocol grpc --http2-prior-knowledge {identity} {message} \
-             http://{address}/{method}"
+            "  npx @bufbuild/buf curl --protocol grpc {buf} {identity} {message} \
+             {scheme}://{address}/{method}"
         )?;
     }
     out.flush()?;

@@ -81,13 +81,20 @@ pub enum Auth {
 
 impl AuthArgs {
     /// Checks all of it; `None` when there is a mistake.
-    pub(super) fn check(self, listen: SocketAddr, mistakes: &mut Vec<String>) -> Option<Auth> {
+    pub(super) fn check(
+        self,
+        listen: SocketAddr,
+        knows_its_callers: bool,
+        mistakes: &mut Vec<String>,
+    ) -> Option<Auth> {
         match self.auth.as_str() {
             "metadata" => {
                 for name in self.given() {
                     mistakes.push(format!("{name}: is for CLIENTS_AUTH=jwt"));
                 }
-                reachable_by_us_alone(listen, mistakes);
+                if !knows_its_callers {
+                    reachable_by_us_alone(listen, mistakes);
+                }
                 Some(Auth::Metadata)
             }
             "jwt" => self.jwt(mistakes).map(Box::new).map(Auth::Jwt),
@@ -193,8 +200,9 @@ fn reachable_by_us_alone(listen: SocketAddr, mistakes: &mut Vec<String>) {
     if !listen.ip().is_loopback() {
         mistakes.push(format!(
             "CLIENTS_LISTEN: with CLIENTS_AUTH=metadata anyone who reaches {listen} could \
-             claim to be anyone; listen on a loopback address such as 127.0.0.1:50051, or \
-             use CLIENTS_AUTH=jwt"
+             claim to be anyone; listen on a loopback address such as 127.0.0.1:50051, let in \
+             only known clients (CLIENTS_TLS_CERTIFICATE, CLIENTS_TLS_KEY, \
+             CLIENTS_TLS_CLIENT_CA and CLIENTS_TLS_CLIENT_NAMES), or use CLIENTS_AUTH=jwt"
         ));
     }
 }

@@ -119,11 +119,35 @@ fn nobody_knows_the_wiring() {
         "repository",
         "grpc",
         "jwt",
+        "listener",
         "postgres",
         "seed",
         "telemetry.rs",
     ] {
         nowhere(&sources(place), r"crate::(server|commands)|nvito_clients::");
+    }
+}
+
+#[test]
+fn the_listener_knows_sockets_only_and_only_the_wiring_knows_it() {
+    nowhere(
+        &sources("listener"),
+        r"\bcrate::|\b(diesel|tokio_postgres|prost)::",
+    );
+    nowhere(
+        &sources("listener"),
+        r"tonic::(Request|Response|metadata|service)",
+    );
+    for place in [
+        "domain",
+        "error.rs",
+        "error",
+        "repository",
+        "grpc",
+        "postgres",
+        "seed",
+    ] {
+        nowhere(&sources(place), r"\blistener::");
     }
 }
 

@@ -1,6 +1,7 @@
 //! The service as its callers see it: the real server on a real socket, on a
 //! real PostgreSQL.
 
+mod abuse;
 mod batch;
 mod clients;
 mod deleted;
@@ -18,6 +19,7 @@ mod layering;
 mod layers;
 mod life;
 mod lifecycle;
+mod listener;
 mod lists;
 mod matrix;
 mod model;

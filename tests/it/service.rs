@@ -47,6 +47,11 @@ fn help_names_every_variable_and_its_default() {
     let options: Vec<_> = help.split("\n      --").collect();
     for (variable, default) in [
         ("CLIENTS_LISTEN", "[default: 127.0.0.1:50051]"),
+        ("CLIENTS_CONNECTIONS", "[default: 512]"),
+        ("CLIENTS_TLS_CERTIFICATE", "[default: no TLS]"),
+        ("CLIENTS_TLS_KEY", "[default: no TLS]"),
+        ("CLIENTS_TLS_CLIENT_CA", "[default: clients need none]"),
+        ("CLIENTS_TLS_CLIENT_NAMES", "[default: any]"),
         ("DATABASE_URL", "[default: a private one]"),
         ("CLIENTS_DATA_DIR", "[default: the platform's data folder]"),
         ("CLIENTS_DEMO", "[default: on]"),

@@ -79,6 +79,7 @@ impl App {
         let pool = Database::new(Cluster::get().service(&database), CONNECTIONS);
         let listener = TcpListener::bind(config.listen).await.expect("a free port");
         let address = listener.local_addr().expect("an address");
+        let plain = config.listener.tls.is_none();
         let (stop, stopped) = oneshot::channel::<()>();
         let identity = server::identity(&config.auth).await.expect("keys");
         let server = tokio::spawn(async move {
@@ -89,11 +90,12 @@ impl App {
                 .await
                 .expect("it serves");
         });
-        let channel = Endpoint::from_shared(format!("http://{address}"))
-            .expect("an address")
-            .connect()
-            .await
-            .expect("it accepts");
+        let endpoint = Endpoint::from_shared(format!("http://{address}")).expect("an address");
+        let channel = if plain {
+            endpoint.connect().await.expect("it accepts")
+        } else {
+            endpoint.connect_lazy()
+        };
         Self {
             address,
             database,
@@ -109,6 +111,15 @@ impl App {
             let _ = stop.send(());
             server.await.expect("it ends well");
         }
+    }
+
+    /// A Super Admin on a connection of the test's own.
+    pub(crate) fn super_admin_on(channel: Channel) -> Actor {
+        let identity = vec![
+            ("x-user-id", Uuid::now_v7().to_string()),
+            ("x-role", Role::SuperAdmin.to_string()),
+        ];
+        Actor::new(channel, identity)
     }
 
     /// A connection to the service that says nothing about who calls.

@@ -1,0 +1,79 @@
+//! Peers that mean harm. Meanwhile and afterwards those who mean well are
+//! answered, memory stays within bounds and descriptors come back.
+//!
+//! Each scenario is a function of its size: the tests take small ones;
+//! `cargo test --test it -- --ignored --nocapture abuse::at_length` takes big
+//! ones and prints what was promised and seen.
+
+mod calls;
+mod floods;
+mod frames;
+mod sockets;
+mod stand;
+
+use std::time::Duration;
+
+use stand::Stand;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn floods_of_frames() {
+    let stand = Stand::start().await;
+    for flood in floods::ALL {
+        flood.on(&stand, 40_000).await.holds();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sockets_that_say_nothing() {
+    let stand = Stand::start().await;
+    sockets::silent(&stand, 1_000).await.holds();
+    sockets::greeting(&stand, 1_000).await.holds();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bytes_that_trickle() {
+    let stand = Stand::start().await;
+    let limit = Duration::from_secs(7);
+    sockets::slow_preface(&stand, 100, limit).await.holds();
+    calls::slow_body(&stand, 100, Some(1)).await.holds();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_that_are_too_big() {
+    let stand = Stand::start().await;
+    calls::gzip_bomb(&stand, 100).await.holds();
+    calls::big_headers(&stand, 100).await.holds();
+    calls::unread_answers(&stand, 50).await.holds();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn more_connections_than_descriptors() {
+    let stand = Stand::with_descriptors(128).await;
+    sockets::silent(&stand, 500).await.holds();
+    sockets::greeting(&stand, 500).await.holds();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes minutes"]
+async fn at_length() {
+    let stand = Stand::start().await;
+    let minute = Duration::from_secs(60);
+    let mut outcomes = Vec::new();
+    for flood in floods::ALL {
+        outcomes.push(flood.on(&stand, 400_000).await);
+    }
+    outcomes.push(sockets::silent(&stand, 10_000).await);
+    outcomes.push(sockets::greeting(&stand, 10_000).await);
+    outcomes.push(sockets::slow_preface(&stand, 400, minute).await);
+    outcomes.push(sockets::slow_headers(&stand, 400, minute).await);
+    outcomes.push(calls::slow_body(&stand, 400, None).await);
+    outcomes.push(calls::gzip_bomb(&stand, 5_000).await);
+    outcomes.push(calls::big_headers(&stand, 5_000).await);
+    outcomes.push(calls::unread_answers(&stand, 500).await);
+    let few = Stand::with_descriptors(128).await;
+    outcomes.push(sockets::silent(&few, 500).await);
+    outcomes.push(sockets::greeting(&few, 500).await);
+    for outcome in outcomes {
+        outcome.holds();
+    }
+}
