@@ -161,8 +161,6 @@ impl Drop for Place {
 
 #[cfg(test)]
 mod tests {
-    use tokio::time::{advance, pause};
-
     use super::*;
 
     const IDLE: Duration = Duration::from_secs(30);
@@ -171,15 +169,25 @@ mod tests {
         place.seat.left.is_cancelled()
     }
 
+    /// As if it had come, or called, so much earlier.
+    fn age(place: &Place, by: Duration) {
+        place.seat.used.fetch_sub(millis(by), Ordering::Relaxed);
+    }
+
+    fn places(most: usize) -> Arc<Places> {
+        let mut places = Places::new(most, IDLE);
+        let some = Arc::get_mut(&mut places).expect("alone");
+        some.began = Instant::now().checked_sub(10 * IDLE).expect("long ago");
+        places
+    }
+
     #[tokio::test]
     async fn the_oldest_silent_one_gives_way_then_the_longest_idle() {
-        pause();
-        let places = Places::new(3, IDLE);
+        let places = places(3);
         let at_work = places.take().await;
         at_work.called();
-        advance(Duration::from_secs(1)).await;
         let older = places.take().await;
-        advance(Duration::from_secs(1)).await;
+        age(&older, Duration::from_secs(1));
         let newer = places.take().await;
         assert!(places.take_now().is_none());
 
@@ -187,23 +195,23 @@ mod tests {
         assert!(asked(&older) && !asked(&newer) && !asked(&at_work));
         places.make_room();
         assert!(!asked(&newer), "it has just come");
-        advance(GRACE).await;
+        age(&newer, GRACE);
         places.make_room();
         assert!(asked(&newer) && !asked(&at_work), "the other silent one");
         places.make_room();
         assert!(!asked(&at_work), "nobody is idle");
-        advance(IDLE).await;
+        age(&at_work, IDLE);
         at_work.called();
         places.make_room();
         assert!(!asked(&at_work), "at work again");
-        advance(IDLE).await;
+        age(&at_work, IDLE);
         places.make_room();
         assert!(asked(&at_work));
     }
 
     #[tokio::test]
     async fn who_finds_no_place_waits_for_one() {
-        let places = Places::new(1, IDLE);
+        let places = places(1);
         let held = places.take().await;
         held.called();
         let waiting = tokio::spawn({

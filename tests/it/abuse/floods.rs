@@ -10,7 +10,7 @@ use super::frames::{
 };
 use super::stand::{Outcome, Stand};
 
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 /// Frames that are written at once.
 const BATCH: usize = 200;
 

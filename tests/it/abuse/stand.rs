@@ -128,7 +128,7 @@ impl Stand {
 impl Outcome {
     fn print(&self) {
         println!(
-            "{} · {} runs · {} calls of others, worst {:.0} and {:.0} ms, {} failed, {:.1} MiB, \
+            "{} · {} runs · {} calls of others, worst {:.0} and {:.0} ms, {} failed, {} MiB, \
              {} descriptors more · limit {:.0} and {:.0} ms, 0 failed, {} MiB, 0",
             self.promise,
             self.runs,
@@ -136,7 +136,7 @@ impl Outcome {
             self.known.as_secs_f64() * 1000.0,
             self.newcomer.as_secs_f64() * 1000.0,
             self.failures.len(),
-            self.grown as f64 / 1_048_576.0,
+            self.grown >> 20,
             self.descriptors.1.saturating_sub(self.descriptors.0),
             KNOWN.as_secs_f64() * 1000.0,
             NEWCOMER.as_secs_f64() * 1000.0,

@@ -19,6 +19,9 @@ fn refused(settings: &[(&str, &str)]) -> String {
     String::from_utf8(run.stderr).expect("UTF-8")
 }
 
+/// Settings, and what is said of them.
+type Case<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str]);
+
 #[test]
 fn every_mistake_names_its_variable_and_file() {
     let folder = Folder::new();
@@ -37,7 +40,7 @@ fn every_mistake_names_its_variable_and_file() {
     let (of_key, of_ca) = ("CLIENTS_TLS_KEY", "CLIENTS_TLS_CLIENT_CA");
     let of_names = "CLIENTS_TLS_CLIENT_NAMES";
     let whole = [(of_cert, certificate), (of_key, key)];
-    let cases: [(&[(&str, &str)], &[&str]); 12] = [
+    let cases: [Case<'_>; 12] = [
         (&[(of_cert, certificate)], &["CLIENTS_TLS_KEY: "]),
         (&[(of_key, key)], &["CLIENTS_TLS_CERTIFICATE: "]),
         (&[(of_ca, certificate)], &["CLIENTS_TLS_CERTIFICATE: "]),

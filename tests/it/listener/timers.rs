@@ -13,7 +13,7 @@ use super::{app, kept};
 use crate::support::{Actor, App, Authority, Folder, nobody};
 
 const SHORT: Duration = Duration::from_millis(300);
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 const LIMIT: Duration = Duration::from_secs(5);
 
 /// Timers that do not matter but for what a test sets.
@@ -42,7 +42,7 @@ async fn who_says_nothing_or_too_little_is_put_out() {
     .await;
     for said in [&b""[..], b"P", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r"] {
         let kept = kept(app.address, said, LIMIT).await.expect("put out");
-        assert!(kept >= SHORT - Duration::from_millis(50), "{kept:?}");
+        assert!(kept >= SHORT * 4 / 5, "{kept:?}");
         assert!(kept < SHORT * 4, "{kept:?}");
     }
     app.super_admin()
@@ -84,7 +84,7 @@ async fn a_tls_handshake_has_its_time() {
     .await;
     for said in [&b""[..], b"\x16\x03\x01\x02\x00"] {
         let kept = kept(app.address, said, LIMIT).await.expect("put out");
-        assert!(kept >= SHORT - Duration::from_millis(50), "{kept:?}");
+        assert!(kept >= SHORT * 4 / 5, "{kept:?}");
         assert!(kept < SHORT * 4, "{kept:?}");
     }
 }
