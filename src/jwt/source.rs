@@ -103,7 +103,7 @@ where
     if answer.status() != StatusCode::OK {
         return Err(format!("the answer is {}", answer.status()).into());
     }
-    let body = Limited::new(answer.into_body(), DOCUMENT_MOST * 9);
+    let body = Limited::new(answer.into_body(), DOCUMENT_MOST);
     Ok(body.collect().await?.to_bytes().into())
 }
 
