@@ -33,7 +33,13 @@ pub(crate) async fn run(size: Size) -> Vec<Line> {
     let idle = tokio::spawn(longest_idle(site.superuser().await, stopped));
     let storm = (0..CALLERS).map(|caller| {
         let (address, organization) = (service.address.clone(), organization.clone());
-        storm(caller, wanted / CALLERS, address, organization, made.id.clone())
+        storm(
+            caller,
+            wanted / CALLERS,
+            address,
+            organization,
+            made.id.clone(),
+        )
     });
     let cancelled: usize = storm.collect::<JoinSet<_>>().join_all().await.iter().sum();
     // Writes run to their end.
@@ -69,9 +75,19 @@ pub(crate) async fn run(size: Size) -> Vec<Line> {
 }
 
 /// Makes calls and hangs up; how many had no answer yet.
-async fn storm(caller: usize, calls: usize, address: String, organization: String, id: String) -> usize {
+async fn storm(
+    caller: usize,
+    calls: usize,
+    address: String,
+    organization: String,
+    id: String,
+) -> usize {
     let new = |call: usize| CreateClientRequest {
-        request_id: if call.is_multiple_of(2) { nobody() } else { String::new() },
+        request_id: if call.is_multiple_of(2) {
+            nobody()
+        } else {
+            String::new()
+        },
         ..client(&nobody())
     };
     let mut cancelled = 0;
@@ -98,7 +114,10 @@ async fn storm(caller: usize, calls: usize, address: String, organization: Strin
 const OURS: &str = "application_name = 'nvito-clients' AND datname = 'nvito_clients'";
 
 /// The longest time that a session was seen idle in a transaction.
-async fn longest_idle(superuser: tokio_postgres::Client, mut stop: oneshot::Receiver<()>) -> Duration {
+async fn longest_idle(
+    superuser: tokio_postgres::Client,
+    mut stop: oneshot::Receiver<()>,
+) -> Duration {
     let longest = format!(
         "SELECT coalesce(max(extract(epoch FROM clock_timestamp() - state_change)), 0)::float8
          FROM pg_stat_activity WHERE {OURS} AND state LIKE 'idle in transaction%'"
@@ -130,7 +149,8 @@ async fn whole(site: &Site, service: &Serving, organization: &str, id: &str) -> 
         let wire = wire.clone();
         calls.spawn(async move { wire.call(&get).await.is_ok() });
     }
-    let waiting = format!("SELECT count(*) FROM pg_stat_activity WHERE {OURS} AND wait_event_type = 'Lock'");
+    let waiting =
+        format!("SELECT count(*) FROM pg_stat_activity WHERE {OURS} AND wait_event_type = 'Lock'");
     let began = Instant::now();
     let mut most = 0;
     while most < CONNECTIONS && began.elapsed() < Duration::from_millis(1500) {

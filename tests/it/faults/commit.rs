@@ -12,6 +12,7 @@ use crate::support::{client, nobody};
 /// Where the connection is lost, how often, and what is to be answered.
 struct Case {
     promise: &'static str,
+    /// In which message; none: the first that names the client.
     words: &'static str,
     hand_on: bool,
     times: u32,
@@ -27,7 +28,7 @@ const UNKNOWN: Option<&str> = Some("COMMIT_OUTCOME_UNKNOWN");
 const CASES: [Case; 6] = [
     Case {
         promise: "lost before COMMIT: told as not done",
-        words: "INSERT INTO \"clients\"",
+        words: "",
         hand_on: false,
         times: 1,
         request_id: false,
@@ -116,11 +117,18 @@ async fn one(site: &Site, case: &Case) -> Option<String> {
         },
         ..client(&name)
     };
-    proxy.lay(Snare {
-        words: case.words,
+    let snare = |times| Snare {
+        after: name.clone(),
+        words: if case.words.is_empty() {
+            &name
+        } else {
+            case.words
+        }
+        .to_owned(),
         hand_on: case.hand_on,
-        times: case.times,
-    });
+        times,
+    };
+    proxy.lay(snare(case.times));
     let answer = actor.create(new.clone()).await;
     if proxy.left() == case.times {
         return Some("nothing was cut".to_owned());
@@ -156,11 +164,7 @@ async fn one(site: &Site, case: &Case) -> Option<String> {
         return None;
     }
     // The network is well again: a repetition gets the one answer.
-    proxy.lay(Snare {
-        words: case.words,
-        hand_on: false,
-        times: 0,
-    });
+    proxy.lay(snare(0));
     let again = actor.create(new).await;
     let same = matches!((&answer, &again), (Ok(first), Ok(second)) if first == second)
         || (answer.is_err() && again.is_ok());

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use nix::unistd::geteuid;
 use nvito_clients::domain::principal::Role;
 use nvito_clients::grpc::proto::CreateClientRequest;
-use nix::unistd::geteuid;
 use tonic::Code;
 
 use super::report::{Line, Size};
@@ -47,7 +47,13 @@ pub(crate) async fn run(size: Size) -> Vec<Line> {
         .then(|| Disk::mount(site.folder.0.path().join("disk"), "12m"))
         .flatten();
     let Some(disk) = disk else {
-        return vec![Line::new(promise, 0, "skipped: only root may mount a tmpfs", "always", true)];
+        return vec![Line::new(
+            promise,
+            0,
+            "skipped: only root may mount a tmpfs",
+            "always",
+            true,
+        )];
     };
     let owner = fs::metadata(site.folder.data().join("cluster")).expect("there");
     let place = disk.0.join("space");
@@ -95,7 +101,10 @@ pub(crate) async fn run(size: Size) -> Vec<Line> {
     }
     let seen = wrong.first().map_or("so", String::as_str);
     let line = Line::new(promise, rounds, seen, "always", wrong.is_empty());
-    vec![line, Line::longest("room on the disk again: back", &back, 2000)]
+    vec![
+        line,
+        Line::longest("room on the disk again: back", &back, 2000),
+    ]
 }
 
 fn told(failure: &Failure) -> bool {

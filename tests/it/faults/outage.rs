@@ -39,7 +39,11 @@ impl Stage {
     }
 
     /// Calls every 25 ms for a time and says what was heard, and when.
-    async fn calls_for(&self, time: Duration, deadline: Option<Duration>) -> Vec<(Heard, Duration)> {
+    async fn calls_for(
+        &self,
+        time: Duration,
+        deadline: Option<Duration>,
+    ) -> Vec<(Heard, Duration)> {
         let mut calls = JoinSet::new();
         let began = Instant::now();
         while began.elapsed() < time {
@@ -143,7 +147,9 @@ async fn frozen(site: &Site, rounds: u32) -> Line {
     let mut answers = Vec::new();
     for _ in 0..rounds {
         site.tell_all(Signal::SIGSTOP);
-        let calls = stage.calls_for(Duration::from_millis(500), Some(DEADLINE)).await;
+        let calls = stage
+            .calls_for(Duration::from_millis(500), Some(DEADLINE))
+            .await;
         site.tell_all(Signal::SIGCONT);
         answers.extend(calls.into_iter().map(|(_, took)| took));
         stage.back().await;

@@ -42,14 +42,23 @@ async fn pair() -> (Site, Site) {
     let superuser = primary.superuser().await;
     let streaming = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'";
     let joined = async {
-        while superuser.query_one(streaming, &[]).await.expect("asked").get::<_, i64>(0) == 0 {
+        while superuser
+            .query_one(streaming, &[])
+            .await
+            .expect("asked")
+            .get::<_, i64>(0)
+            == 0
+        {
             sleep(Duration::from_millis(20)).await;
         }
     };
     timeout(PATIENCE, joined).await.expect("it streams");
     let wait = "ALTER SYSTEM SET synchronous_standby_names = '*'";
     superuser.batch_execute(wait).await.expect("set");
-    superuser.batch_execute("SELECT pg_reload_conf()").await.expect("read");
+    superuser
+        .batch_execute("SELECT pg_reload_conf()")
+        .await
+        .expect("read");
     (primary, standby)
 }
 
@@ -98,7 +107,11 @@ async fn once(by_proxy: bool) -> (Duration, Vec<Line>) {
     let began = Instant::now();
     sleep(Duration::from_secs(6)).await;
     let record = load.end().await;
-    let first = record.acknowledged_at.iter().filter(|at| **at > began).min();
+    let first = record
+        .acknowledged_at
+        .iter()
+        .filter(|at| **at > began)
+        .min();
     let time = first.map_or(PATIENCE, |at| *at - began);
     let verdict = ledger::check(&standby.superuser().await, &record).await;
     lines.extend(verdict.lines("acknowledged writes survive", "1 × promotion", 20));

@@ -29,9 +29,11 @@ pub(crate) enum Mode {
 
 /// Where a connection is cut: at the first message to PostgreSQL that has
 /// `words` in it, handed on or not; its answer is not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Snare {
-    pub(crate) words: &'static str,
+    /// What the connection has said before; others pass.
+    pub(crate) after: String,
+    pub(crate) words: String,
     pub(crate) hand_on: bool,
     /// How many connections it cuts.
     pub(crate) times: u32,
@@ -97,7 +99,8 @@ impl Proxy {
 
     /// How often the snare would still cut.
     pub(crate) fn left(&self) -> u32 {
-        lock(&self.shared.snare).map_or(0, |snare| snare.times)
+        let snare = lock(&self.shared.snare);
+        snare.as_ref().map_or(0, |snare| snare.times)
     }
 }
 
@@ -196,6 +199,8 @@ async fn pace(mode: Mode, bytes: usize) {
 struct Messages {
     bytes: Vec<u8>,
     begun: bool,
+    /// Whether the snare is meant for this connection.
+    meant: bool,
 }
 
 impl Messages {
@@ -225,10 +230,12 @@ impl Messages {
     }
 
     /// Whether the messages are to be handed on, if they are in the snare.
-    fn trip(&self, whole: usize, shared: &Shared) -> Option<bool> {
+    fn trip(&mut self, whole: usize, shared: &Shared) -> Option<bool> {
         let mut laid = lock(&shared.snare);
         let snare = laid.as_mut()?;
-        if snare.times == 0 || !has(&self.bytes[..whole], snare.words.as_bytes()) {
+        let said = &self.bytes[..whole];
+        self.meant |= has(said, snare.after.as_bytes());
+        if snare.times == 0 || !self.meant || !has(said, snare.words.as_bytes()) {
             return None;
         }
         snare.times -= 1;
