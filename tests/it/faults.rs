@@ -8,6 +8,8 @@
 //! ```sh
 //! cargo test --release --test it -- --ignored --nocapture long_form
 //! ```
+//!
+//! `FAULTS=drain,outage` before it chooses among them.
 
 mod cancel_storm;
 mod commit;
@@ -107,19 +109,45 @@ async fn every_fault_of_postgresql_has_its_row() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "the long forms: most of an hour; they print the table"]
 async fn long_form() {
+    let chosen = std::env::var("FAULTS").unwrap_or_default();
+    let chosen = |name: &str| chosen.is_empty() || chosen.split(',').any(|one| one == name);
     let mut lines = Vec::new();
-    lines.extend(rows::run(Size::Long).await);
-    lines.extend(commit::run(Size::Long).await);
-    lines.extend(disk_full::run(Size::Long).await);
-    lines.extend(outage::run(Size::Long).await);
-    lines.extend(promotion::run(Size::Long).await);
-    lines.extend(cancel_storm::run(Size::Long).await);
-    lines.extend(overload::run(Size::Long).await);
-    lines.extend(tenants::run(Size::Long).await);
-    lines.extend(drain::run(Size::Long).await);
-    lines.extend(kill_service::run(Size::Long).await);
-    lines.extend(stop_postgres::run(Size::Long).await);
-    lines.extend(stop_postgres::control(Size::Long).await);
+    if chosen("rows") {
+        lines.extend(rows::run(Size::Long).await);
+    }
+    if chosen("commit") {
+        lines.extend(commit::run(Size::Long).await);
+    }
+    if chosen("disk_full") {
+        lines.extend(disk_full::run(Size::Long).await);
+    }
+    if chosen("outage") {
+        lines.extend(outage::run(Size::Long).await);
+    }
+    if chosen("promotion") {
+        lines.extend(promotion::run(Size::Long).await);
+    }
+    if chosen("cancel_storm") {
+        lines.extend(cancel_storm::run(Size::Long).await);
+    }
+    if chosen("overload") {
+        lines.extend(overload::run(Size::Long).await);
+    }
+    if chosen("tenants") {
+        lines.extend(tenants::run(Size::Long).await);
+    }
+    if chosen("drain") {
+        lines.extend(drain::run(Size::Long).await);
+    }
+    if chosen("kill_service") {
+        lines.extend(kill_service::run(Size::Long).await);
+    }
+    if chosen("stop_postgres") {
+        lines.extend(stop_postgres::run(Size::Long).await);
+    }
+    if chosen("control") {
+        lines.extend(stop_postgres::control(Size::Long).await);
+    }
     println!("{}", report::table(&lines));
     let broken: Vec<_> = lines.iter().filter(|line| !line.held).collect();
     assert!(broken.is_empty(), "{} not held", broken.len());

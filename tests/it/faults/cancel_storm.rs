@@ -20,7 +20,7 @@ const CALLERS: usize = 32;
 const CALLS: usize = 25;
 
 pub(crate) async fn run(size: Size) -> Vec<Line> {
-    let wanted = size.pick(800, 20_000);
+    let wanted = size.pick(400, 20_000);
     let site = Site::start(&[]).await;
     let connections = CONNECTIONS.to_string();
     let settings = [("CLIENTS_DATABASE_CONNECTIONS", connections.as_str())];
@@ -48,7 +48,10 @@ pub(crate) async fn run(size: Size) -> Vec<Line> {
     let idle = idle.await.expect("no panic");
     let left = left(&site).await;
     let whole = whole(&site, &service, &organization, &made.id).await;
-    let runs = format!("{cancelled} cancelled of {wanted}");
+    let written = "SELECT count(*) FROM clients";
+    let written = site.superuser().await.query_one(written, &[]).await;
+    let written: i64 = written.expect("asked").get(0);
+    let runs = format!("{cancelled} cancelled of {wanted}, {written} written");
     vec![
         Line::new(
             "cancel storm: no session idle in transaction",
@@ -102,7 +105,7 @@ async fn storm(
             1 => Prepared::list(&address, &organization),
             _ => Prepared::create_as(&address, &organization, &new(call)),
         };
-        let patience = Duration::from_micros(((caller + call) % 40 * 200) as u64);
+        let patience = Duration::from_micros(((caller + call) % 40 * 500) as u64);
         let Some(wire) = &wire else { continue };
         if timeout(patience, wire.call(&request)).await.is_err() {
             cancelled += 1;
@@ -141,7 +144,7 @@ async fn left(site: &Site) -> i64 {
 async fn whole(site: &Site, service: &Serving, organization: &str, id: &str) -> usize {
     let wire = Wire::open(&service.address).await.expect("it accepts");
     let holder = site.superuser().await;
-    let hold = "BEGIN; LOCK TABLE clients";
+    let hold = "BEGIN; LOCK TABLE events";
     holder.batch_execute(hold).await.expect("held");
     let mut calls = JoinSet::new();
     for _ in 0..CONNECTIONS {

@@ -19,15 +19,16 @@ use crate::support::nobody;
 
 /// What calls in flight are given.
 const DRAIN: Duration = Duration::from_secs(1);
-/// Connections, and the time between two calls on each.
+/// Connections; each makes a call every so often.
 const WIRES: usize = 10;
-const EACH: Duration = Duration::from_millis(10);
 /// A call is on its way to the service this long after it was made.
 const UNDER_WAY: Duration = Duration::from_millis(20);
 
 struct Call {
-    name: String,
+    /// What it creates, if it does.
+    name: Option<String>,
     sent: Instant,
+    ended: Instant,
     heard: Heard,
 }
 
@@ -37,14 +38,16 @@ struct Seen {
     calls: usize,
     in_flight: usize,
     lost: Vec<String>,
-    /// Answered otherwise after the signal than OK, SHUTTING_DOWN or not at all.
+    /// Answered with no word that is to be expected.
     otherwise: Vec<String>,
+    overloaded: usize,
     /// Acknowledged and not there; not acknowledged and there.
-    untrue: usize,
+    untrue: Vec<String>,
 }
 
 pub(crate) async fn run(size: Size) -> Vec<Line> {
     let rounds = size.pick(1, 50);
+    let each = Duration::from_millis(size.pick(100, 10));
     let site = Site::start(&[]).await;
     let seconds = DRAIN.as_secs().to_string();
     let mut service = site.service(&site.url(), &[("CLIENTS_DRAIN_SECONDS", seconds.as_str())]);
@@ -54,7 +57,7 @@ pub(crate) async fn run(size: Size) -> Vec<Line> {
         if round > 0 {
             service.again(&site);
         }
-        once(&site, &mut service, &organization, &mut seen).await;
+        once(&site, &mut service, &organization, each, &mut seen).await;
     }
     let runs = format!(
         "{rounds} × SIGTERM, {} calls, {} in flight",
@@ -62,6 +65,8 @@ pub(crate) async fn run(size: Size) -> Vec<Line> {
     );
     let lost = format!("{} lost {:?}", seen.lost.len(), seen.lost.first());
     let otherwise = format!("{} {:?}", seen.otherwise.len(), seen.otherwise.first());
+    let untrue = format!("{} {:?}", seen.untrue.len(), seen.untrue.first());
+    let overloaded = format!("{runs}, {} overloaded", seen.overloaded);
     vec![
         Line::new(
             "SIGTERM under 1 000 calls/s: calls in flight lost",
@@ -71,8 +76,8 @@ pub(crate) async fn run(size: Size) -> Vec<Line> {
             seen.lost.is_empty(),
         ),
         Line::new(
-            "SIGTERM: told otherwise than OK, SHUTTING_DOWN or no answer",
-            &runs,
+            "SIGTERM: told otherwise than OK, SHUTTING_DOWN, SERVER_OVERLOADED",
+            &overloaded,
             otherwise,
             "0",
             seen.otherwise.is_empty(),
@@ -80,15 +85,21 @@ pub(crate) async fn run(size: Size) -> Vec<Line> {
         Line::new(
             "SIGTERM: writes that are not as they were told",
             &runs,
-            seen.untrue,
+            untrue,
             "0",
-            seen.untrue == 0,
+            seen.untrue.is_empty(),
         ),
         Line::longest("SIGTERM, drain of 1 s: gone", &seen.exits, 1500),
     ]
 }
 
-async fn once(site: &Site, service: &mut Serving, organization: &str, seen: &mut Seen) {
+async fn once(
+    site: &Site,
+    service: &mut Serving,
+    organization: &str,
+    each: Duration,
+    seen: &mut Seen,
+) {
     // Who says nothing, and who only listens, are to hold nothing up.
     let silent = TcpStream::connect(&service.address).expect("it accepts");
     let greeted = Wire::open(&service.address).await.expect("it accepts");
@@ -100,11 +111,8 @@ async fn once(site: &Site, service: &mut Serving, organization: &str, seen: &mut
 
     let stop = Arc::new(AtomicBool::new(false));
     let callers = (0..WIRES).map(|_| {
-        calls(
-            service.address.clone(),
-            organization.to_owned(),
-            Arc::clone(&stop),
-        )
+        let (address, organization) = (service.address.clone(), organization.to_owned());
+        calls(address, organization, each, Arc::clone(&stop))
     });
     let callers: JoinSet<_> = callers.collect();
     sleep(Duration::from_millis(600)).await;
@@ -127,32 +135,60 @@ async fn once(site: &Site, service: &mut Serving, organization: &str, seen: &mut
     let names: HashSet<String> = names.expect("read").iter().map(|row| row.get(0)).collect();
     for call in told {
         seen.calls += 1;
-        let under_way = call.sent + UNDER_WAY < signal;
-        seen.in_flight += usize::from(under_way && call.sent + Duration::from_millis(100) > signal);
-        if under_way && !call.heard.is_ok() {
-            seen.lost.push(call.heard.reason().to_owned());
-        }
         let reason = call.heard.reason();
-        if !["OK", "SHUTTING_DOWN", "no answer"].contains(&reason) {
+        if call.sent + UNDER_WAY < signal && signal < call.ended {
+            seen.in_flight += 1;
+            if !["OK", "SERVER_OVERLOADED"].contains(&reason) {
+                seen.lost.push(reason.to_owned());
+            }
+        }
+        seen.overloaded += usize::from(reason == "SERVER_OVERLOADED");
+        // Whoever asks later may also find nobody.
+        let silence = reason == "no answer" && signal < call.sent + UNDER_WAY;
+        if !silence && !["OK", "SHUTTING_DOWN", "SERVER_OVERLOADED"].contains(&reason) {
             seen.otherwise.push(reason.to_owned());
         }
-        seen.untrue += usize::from(names.contains(&call.name) != call.heard.is_ok());
+        let Some(name) = &call.name else { continue };
+        let there = names.contains(name);
+        if there != call.heard.is_ok() {
+            let after = call.sent.saturating_duration_since(signal);
+            seen.untrue.push(format!(
+                "{reason}, there: {there}, sent {after:?} after the signal"
+            ));
+        }
     }
 }
 
-/// Makes a call every [`EACH`] until told to stop or the connection is gone.
-async fn calls(address: String, organization: String, stop: Arc<AtomicBool>) -> Vec<Call> {
+/// Makes a call every so often until told to stop; every fourth writes.
+async fn calls(
+    address: String,
+    organization: String,
+    each: Duration,
+    stop: Arc<AtomicBool>,
+) -> Vec<Call> {
     let wire = Wire::open(&address).await.expect("it accepts");
     let mut made = JoinSet::new();
-    let mut next = interval(EACH);
-    while !stop.load(Ordering::Relaxed) {
+    let mut next = interval(each);
+    for turn in 0_u32.. {
         next.tick().await;
-        let name = nobody();
-        let call = Prepared::create(&address, &organization, &name);
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        let name = turn.is_multiple_of(4).then(nobody);
+        let call = match &name {
+            Some(name) => Prepared::create(&address, &organization, name),
+            None => Prepared::list(&address, &organization),
+        };
         let (wire, sent) = (wire.clone(), Instant::now());
         made.spawn(async move {
             let (heard, _) = wire.timed(&call).await;
-            Call { name, sent, heard }
+            let ended = Instant::now();
+            Call {
+                name,
+                sent,
+                ended,
+                heard,
+            }
         });
     }
     made.join_all().await

@@ -19,6 +19,9 @@ use crate::support::{Actor, Failure, client, nobody};
 const CALL: Duration = Duration::from_secs(20);
 const REPEATED: Duration = Duration::from_secs(60);
 
+/// Between two calls where the machine is shared.
+pub(crate) const PAUSE: Duration = Duration::from_millis(10);
+
 /// What a caller was told of a write in the end.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Outcome {

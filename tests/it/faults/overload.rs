@@ -138,6 +138,8 @@ pub(crate) async fn run(size: Size) -> Vec<Line> {
     let organization = service.org("Propia").await;
     let calls = mix(&service, &organization).await;
     let wires = wires(&service, WIRES).await;
+    // The first calls open connections and plan statements.
+    peak(&wires, &calls, time / 2).await;
     let peak = peak(&wires, &calls, time).await;
     let before = processor();
     let (told, mut health) = tokio::join!(

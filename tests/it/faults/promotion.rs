@@ -8,7 +8,7 @@ use tokio::time::{sleep, timeout};
 use tonic::Code;
 
 use super::ledger;
-use super::load::Load;
+use super::load::{Load, PAUSE};
 use super::proxy::{Mode, Proxy};
 use super::report::{Line, Size};
 use super::server::{PATIENCE, Site};
@@ -77,7 +77,7 @@ async fn once(by_proxy: bool) -> (Duration, Vec<Line>) {
     };
     let service = primary.service(&url, &[]);
     let organization = service.org("Propia").await;
-    let load = Load::start(&service.address, &organization, 8, Duration::ZERO);
+    let load = Load::start(&service.address, &organization, 8, PAUSE);
     sleep(Duration::from_millis(700)).await;
     primary.crash(Signal::SIGQUIT).await;
     let mut lines = Vec::new();
@@ -105,7 +105,10 @@ async fn once(by_proxy: bool) -> (Duration, Vec<Line>) {
     let promoted = superuser.query_one("SELECT pg_promote()", &[]).await;
     assert!(promoted.expect("asked").get::<_, bool>(0), "promoted");
     let began = Instant::now();
-    sleep(Duration::from_secs(6)).await;
+    let before = load.acknowledged();
+    while load.acknowledged() < before + 20 && began.elapsed() < Duration::from_secs(10) {
+        sleep(Duration::from_millis(20)).await;
+    }
     let record = load.end().await;
     let first = record
         .acknowledged_at

@@ -62,7 +62,7 @@ impl Stage {
 
     /// A call whose statement waits for `holder`, and the process that runs it.
     async fn stuck(&self, holder: &Superuser) -> (JoinHandle<Result<Client, Failure>>, i64) {
-        let hold = "BEGIN; LOCK TABLE clients";
+        let hold = "BEGIN; LOCK TABLE events";
         holder.batch_execute(hold).await.expect("held");
         let (actor, id) = (self.actor.clone(), self.made.id.clone());
         let call = tokio::spawn(async move { actor.get(&id).await });
@@ -170,7 +170,7 @@ async fn terminated(stage: &Stage) -> Line {
 async fn deadline(stage: &Stage) -> Vec<Line> {
     let holder = stage.site.superuser().await;
     holder
-        .batch_execute("BEGIN; LOCK TABLE clients")
+        .batch_execute("BEGIN; LOCK TABLE events")
         .await
         .expect("held");
     let wire = Wire::open(&stage.service.address)

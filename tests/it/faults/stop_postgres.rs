@@ -7,16 +7,21 @@ use nix::sys::signal::Signal;
 use tokio::time::sleep;
 
 use super::ledger;
-use super::load::Load;
+use super::load::{Load, PAUSE};
 use super::report::{Line, Size};
 use super::server::Site;
 
 pub(crate) async fn run(size: Size) -> Vec<Line> {
-    let (stops, wanted) = size.pick((3, 100), (50, 25_000));
+    let (stops, wanted) = size.pick((3, 60), (50, 25_000));
     let mut site = Site::start(&[]).await;
     let service = site.service(&site.url(), &[]);
     let organization = service.org("Propia").await;
-    let load = Load::start(&service.address, &organization, 16, Duration::ZERO);
+    let load = Load::start(
+        &service.address,
+        &organization,
+        size.pick(8, 16),
+        size.pick(PAUSE, Duration::ZERO),
+    );
     let mut stopped = 0_u32;
     while stopped < stops || load.acknowledged() < wanted {
         let spread = u64::from(stopped % 10) * 41;

@@ -28,7 +28,7 @@ pub(crate) struct Prepared {
 /// What was heard of a call.
 #[derive(Debug)]
 pub(crate) enum Heard {
-    Ok(Vec<u8>),
+    Ok,
     Failed(Box<Failure>),
     /// The connection ended first.
     Nothing,
@@ -36,13 +36,13 @@ pub(crate) enum Heard {
 
 impl Heard {
     pub(crate) fn is_ok(&self) -> bool {
-        matches!(self, Self::Ok(_))
+        matches!(self, Self::Ok)
     }
 
     /// `OK`, the reason, or that there was no answer.
     pub(crate) fn reason(&self) -> &str {
         match self {
-            Self::Ok(_) => "OK",
+            Self::Ok => "OK",
             Self::Failed(failure) if failure.reason.is_empty() => "no reason",
             Self::Failed(failure) => &failure.reason,
             Self::Nothing => "no answer",
@@ -84,15 +84,13 @@ impl Wire {
         let (answer, mut body) = sender.send_request(request.head.clone(), false)?;
         body.send_data(request.body.clone(), true)?;
         let (head, mut body) = answer.await?.into_parts();
-        let mut bytes = Vec::new();
         while let Some(chunk) = body.data().await {
             let chunk = chunk?;
             body.flow_control().release_capacity(chunk.len())?;
-            bytes.extend_from_slice(&chunk);
         }
         let trailers = body.trailers().await?.unwrap_or(head.headers);
         Ok(match Status::from_header_map(&trailers) {
-            Some(status) if status.code() == Code::Ok => Heard::Ok(bytes.split_off(5)),
+            Some(status) if status.code() == Code::Ok => Heard::Ok,
             Some(status) => Heard::Failed(Box::new(status.into())),
             None => Heard::Nothing,
         })
