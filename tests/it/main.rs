@@ -8,6 +8,7 @@ mod deleted;
 mod directory;
 mod errors;
 mod events;
+mod faults;
 mod fiscal;
 mod gateway;
 mod handover;

@@ -1,0 +1,96 @@
+//! One tenant that calls as fast as it can, and what its neighbours feel.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use super::overload::{flood, mix, wires};
+use super::report::{Line, Size, millis, quantile};
+use super::server::Site;
+use super::wire::{Prepared, Wire};
+
+/// Tenants with a modest rate each, in calls a second.
+const TENANTS: usize = 7;
+const RATE: f64 = 15.0;
+/// Calls that the flood has under way, on so many connections.
+const FLOOD: usize = 200;
+const WIRES: usize = 10;
+
+pub(crate) async fn run(size: Size) -> Vec<Line> {
+    let time = Duration::from_secs(size.pick(1, 20));
+    let site = Site::start(&[]).await;
+    let service = site.service(&site.url(), &[]);
+    let mut tenants = Vec::new();
+    for tenant in 0..TENANTS {
+        let organization = service.org(&format!("Inquilino {tenant}")).await;
+        let calls = mix(&service, &organization).await;
+        tenants.push((wires(&service, 1).await, calls));
+    }
+    let noisy = service.org("Ruidosa").await;
+    let noisy_calls = mix(&service, &noisy).await;
+    let noisy_wires = wires(&service, WIRES).await;
+
+    // The first calls open connections and plan statements.
+    measured(&tenants, time / 2).await;
+    let (mut alone, _) = measured(&tenants, time).await;
+    let quiet = Arc::new(AtomicBool::new(false));
+    let callers = (0..FLOOD).map(|caller| {
+        let (wire, calls) = (
+            noisy_wires[caller % WIRES].clone(),
+            Arc::clone(&noisy_calls),
+        );
+        noise(wire, calls, caller, Arc::clone(&quiet))
+    });
+    let callers: JoinSet<_> = callers.collect();
+    let (mut beside, refused) = measured(&tenants, time).await;
+    quiet.store(true, Ordering::Relaxed);
+    let flooded: usize = callers.join_all().await.iter().sum();
+
+    let asked = beside.len();
+    let runs = format!("{TENANTS} tenants, {asked} calls beside {flooded}");
+    let (alone, beside) = (quantile(&mut alone, 990), quantile(&mut beside, 990));
+    vec![
+        Line::new(
+            "one tenant floods: the others' p99",
+            &runs,
+            format!("{} after {}", millis(beside), millis(alone)),
+            "≤ 2×",
+            beside <= alone * 2,
+        )
+        .measured(),
+        Line::new(
+            "one tenant floods: the others are answered",
+            &runs,
+            format!("{refused} not OK"),
+            "0",
+            refused == 0,
+        )
+        .measured(),
+    ]
+}
+
+/// The times of all tenants' calls, and how many were not OK.
+async fn measured(
+    tenants: &[(Vec<Wire>, Arc<[Prepared]>)],
+    time: Duration,
+) -> (Vec<Duration>, usize) {
+    let calls = tenants
+        .iter()
+        .cloned()
+        .map(|(wires, calls)| async move { flood(&wires, &calls, RATE, time).await });
+    let told = calls.collect::<JoinSet<_>>().join_all().await;
+    let told: Vec<_> = told.into_iter().flatten().collect();
+    let refused = told.iter().filter(|(heard, _)| !heard.is_ok()).count();
+    (told.into_iter().map(|(_, time)| time).collect(), refused)
+}
+
+async fn noise(wire: Wire, calls: Arc<[Prepared]>, caller: usize, quiet: Arc<AtomicBool>) -> usize {
+    let mut made = 0;
+    while !quiet.load(Ordering::Relaxed) {
+        wire.call(&calls[(caller + made) % calls.len()]).await;
+        made += 1;
+    }
+    made
+}
