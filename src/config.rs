@@ -2,6 +2,8 @@
 //!
 //! Everything is read once, at the start, and all mistakes are told at once.
 
+mod metrics;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,6 +12,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use tracing_subscriber::filter::Targets;
 
+use crate::config::metrics::MetricsArgs;
 use crate::domain::principal::{Policy, Role};
 use crate::postgres;
 
@@ -103,6 +106,9 @@ pub struct Cli {
     )]
     drain_seconds: String,
 
+    #[command(flatten)]
+    metrics: MetricsArgs,
+
     /// What to log, as tracing filters: info, or info,nvito_clients=debug.
     #[arg(
         long,
@@ -194,6 +200,8 @@ pub struct ServerConfig {
     pub reflection: bool,
     /// How long calls in flight are given at the end.
     pub drain: Duration,
+    /// Where the metrics are served, if anywhere.
+    pub metrics: Option<SocketAddr>,
 }
 
 impl Default for ServerConfig {
@@ -204,6 +212,7 @@ impl Default for ServerConfig {
             policy: Policy::default(),
             reflection: true,
             drain: Duration::from_secs(10),
+            metrics: None,
         }
     }
 }
@@ -250,6 +259,7 @@ impl Cli {
             0..=3600,
             &mut mistakes,
         );
+        let metrics = self.metrics.check(&mut mistakes);
         let place = place(self.database_url.as_deref(), self.data_dir, &mut mistakes);
         let log = self.log.parse::<Targets>().unwrap_or_else(|error| {
             mistakes.push(format!("CLIENTS_LOG: {error}; write for example info"));
@@ -270,6 +280,7 @@ impl Cli {
                 policy: Policy::new(roles),
                 reflection,
                 drain: Duration::from_secs(drain),
+                metrics,
             },
             log,
         })
@@ -376,11 +387,12 @@ mod tests {
             "--database-url=mysql://root:hunter2@db/x",
             "--database-connections=0",
             "--drain-seconds=soon",
+            "--metrics-listen=everywhere",
             "--log=nvito_clients=loud",
         ]) else {
             panic!("nothing of this is right");
         };
-        assert_eq!(mistakes.len(), 8, "{mistakes:#?}");
+        assert_eq!(mistakes.len(), 9, "{mistakes:#?}");
         assert!(!mistakes.concat().contains("hunter2"));
     }
 

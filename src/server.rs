@@ -27,6 +27,7 @@ use crate::grpc::proto::directory_service_server::{
 };
 use crate::grpc::proto::event_service_server::{EventServiceServer, SERVICE_NAME as EVENTS};
 use crate::grpc::{Clients, Directory, Events, Gate, interceptor};
+use crate::metrics::{Endpoint, Metrics};
 use crate::postgres::{self, PrivatePostgres};
 use crate::repository::{Database, migrations};
 use crate::seed;
@@ -47,6 +48,12 @@ pub async fn serve(config: Config, mut stop: Stop) -> Result<(), Cause> {
     let listener = TcpListener::bind(config.server.listen)
         .await
         .map_err(|cause| format!("cannot listen on {}: {cause}", config.server.listen))?;
+    let metrics = Metrics::default();
+    // Dropped last: a scrape after the drain sees how it went.
+    let _endpoint = match config.server.metrics {
+        Some(address) => Some(Endpoint::start(address, metrics.clone()).await?),
+        None => None,
+    };
     // A first start may take its time, and may be told to stop meanwhile.
     let mut opened = tokio::select! {
         opened = Opened::start(&config.database) => opened?,
@@ -58,7 +65,7 @@ pub async fn serve(config: Config, mut stop: Stop) -> Result<(), Cause> {
     };
     let served = match ready {
         Ok(Some(database)) => tokio::select! {
-            served = run(listener, database, &config.server, stop) => served,
+            served = run(listener, metrics, database, &config.server, stop) => served,
             lost = opened.lost() => Err(lost),
         },
         Ok(None) => Ok(()),
@@ -85,6 +92,7 @@ async fn prepare(opened: &Opened, config: &Config, address: SocketAddr) -> Resul
 /// the time of [`ServerConfig::drain`].
 pub async fn run(
     listener: TcpListener,
+    metrics: Metrics,
     database: Database,
     config: &ServerConfig,
     stop: Stop,
@@ -92,6 +100,7 @@ pub async fn run(
     let (reporter, health) = tonic_health::server::health_reporter();
     // tonic-health calls the whole server SERVING until told otherwise.
     report(&reporter, ServingStatus::NotServing).await;
+    metrics.watch(&database);
 
     let gate = Gate::new(database.clone(), config.policy.clone());
     let clients = ClientServiceServer::new(Clients::new(gate.clone()))
@@ -111,7 +120,7 @@ pub async fn run(
     let router = Server::builder()
         .layer(
             ServiceBuilder::new()
-                .layer(CallLayer)
+                .layer(CallLayer::new(metrics))
                 .map_response(|answer: http::Response<_>| answer.map(Body::new))
                 .layer(catch_panic()),
         )

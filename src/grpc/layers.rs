@@ -18,6 +18,7 @@ use tower_http::catch_panic::{CatchPanicLayer, ResponseForPanic};
 use super::context::{Context, REQUEST_ID};
 use super::status;
 use crate::error::{Error, Problem, Reason};
+use crate::metrics::Metrics;
 
 /// Most bytes of a message from a caller (errors.md).
 pub const MESSAGE_MOST: usize = 64 * 1024;
@@ -26,14 +27,24 @@ pub const MESSAGE_MOST: usize = 64 * 1024;
 /// method and code — never a word of the message — and gives the refusals that
 /// tonic makes by itself the form and code of ours. A call that outlives its
 /// deadline ends with DEADLINE_EXCEEDED; a write that has begun runs on.
-#[derive(Clone, Copy)]
-pub struct CallLayer;
+#[derive(Clone)]
+pub struct CallLayer {
+    metrics: Metrics,
+}
+
+impl CallLayer {
+    /// A layer that counts into `metrics`.
+    pub fn new(metrics: Metrics) -> Self {
+        Self { metrics }
+    }
+}
 
 impl<S> Layer<S> for CallLayer {
     type Service = CallService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        CallService { inner }
+        let metrics = self.metrics.clone();
+        CallService { inner, metrics }
     }
 }
 
@@ -41,6 +52,7 @@ impl<S> Layer<S> for CallLayer {
 #[derive(Clone)]
 pub struct CallService<S> {
     inner: S,
+    metrics: Metrics,
 }
 
 impl<S> Service<Request<Body>> for CallService<S>
@@ -60,6 +72,7 @@ where
         let began = Instant::now();
         let context = Context::of(request.headers());
         let method = request.uri().path().to_owned();
+        let count = self.metrics.begin(&method);
         request.extensions_mut().insert(context.clone());
         let deadline = deadline(request.headers());
         let answer = self.inner.call(request);
@@ -74,6 +87,7 @@ where
                 response = status::of(&error, Some(&context)).into_http();
             }
             let code = code(response.headers());
+            count.end(code);
             if let Ok(id) = HeaderValue::from_str(&context.request_id) {
                 response.headers_mut().insert(REQUEST_ID, id);
             }

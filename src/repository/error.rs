@@ -8,6 +8,7 @@ use deadpool::managed::TimeoutType;
 use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error as DriverError};
 use diesel_async::pooled_connection::deadpool::PoolError;
 
+use super::counts;
 use crate::error::{Error, Problem, Reason};
 
 /// The unique index on the e-mail of live clients.
@@ -96,6 +97,7 @@ fn classify_message(message: &str) -> Reason {
 impl From<DriverError> for Error {
     fn from(cause: DriverError) -> Self {
         if is_tenant_wall(&cause) {
+            counts::WALL_ALARMS.add();
             // SQLSTATE 42501: the code reached for what its role may not touch.
             tracing::error!(security = true, cause = %cause, "the wall in SQL refused a statement");
         }
@@ -143,10 +145,13 @@ fn system(reason: Reason, cause: DriverError) -> Error {
 /// may have happened.
 pub(super) fn commit(cause: DriverError) -> Error {
     match classify(&cause) {
-        Reason::DatabaseUnavailable => Error::CommitOutcomeUnknown {
-            retry_safe: false,
-            cause: Box::new(cause),
-        },
+        Reason::DatabaseUnavailable => {
+            counts::COMMITS_UNKNOWN.add();
+            Error::CommitOutcomeUnknown {
+                retry_safe: false,
+                cause: Box::new(cause),
+            }
+        }
         _ => cause.into(),
     }
 }

@@ -9,6 +9,7 @@ mod assignments;
 pub mod bulk;
 mod clients;
 mod connect;
+pub mod counts;
 mod directory;
 pub mod error;
 mod events;

@@ -5,7 +5,7 @@ use std::future::Future;
 use super::idempotency::{self, Idempotency};
 use super::scope::Mode;
 use super::transaction::Transaction;
-use super::{Repository, Scope};
+use super::{Repository, Scope, counts};
 use crate::error::{Error, Reason, Result};
 
 /// How often a write is tried again that PostgreSQL gave up in favour of
@@ -98,6 +98,7 @@ impl Repository {
                 Err(Error::CommitOutcomeUnknown { .. }) if repeatable => {}
                 answer => return answer,
             }
+            counts::RETRIES.add();
         }
         self.attempt(mutation, options)
             .await

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use deadpool::Runtime;
+use deadpool::{Runtime, Status};
 use diesel::prelude::*;
 use diesel_async::AsyncPgConnection;
 use diesel_async::RunQueryDsl;
@@ -65,6 +65,11 @@ impl Database {
 
     pub(super) async fn connection(&self) -> Result<Object<AsyncPgConnection>> {
         self.pool.get().await.map_err(error::pool)
+    }
+
+    /// How busy the connections are.
+    pub fn pool_status(&self) -> Status {
+        self.pool.status()
     }
 
     /// Looks for a client that is nobody's: only a database that works, with the

@@ -7,6 +7,7 @@ use nvito_clients::domain::principal::{Policy, Role};
 use nvito_clients::grpc::proto::{
     RemoveMemberRequest, UpsertEventRequest, UpsertMemberRequest, UpsertOrganizationRequest, User,
 };
+use nvito_clients::metrics::Metrics;
 use nvito_clients::repository::Database;
 use nvito_clients::server;
 use tokio::net::TcpListener;
@@ -71,9 +72,15 @@ impl App {
             let stopped = async {
                 let _ = stopped.await;
             };
-            server::run(listener, pool, &config, Box::pin(stopped))
-                .await
-                .expect("it serves");
+            server::run(
+                listener,
+                Metrics::default(),
+                pool,
+                &config,
+                Box::pin(stopped),
+            )
+            .await
+            .expect("it serves");
         });
         let channel = Endpoint::from_shared(format!("http://{address}"))
             .expect("an address")
