@@ -6,7 +6,7 @@ use clap::Args;
 
 /// The flags of the metrics.
 #[derive(Debug, Args)]
-pub struct MetricsArgs {
+pub(super) struct MetricsArgs {
     /// Address of the listener for Prometheus (GET /metrics), for example
     /// 0.0.0.0:9464, or off.
     #[arg(

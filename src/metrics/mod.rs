@@ -86,11 +86,11 @@ impl Default for Metrics {
         let stores = Stores::default();
         ours.register_collector(Box::new(stores.clone()));
         for labels in METHODS.values().copied() {
-            calls.get_or_create(&CallLabels::of(labels, Code::Ok));
-            durations.get_or_create(&labels);
+            drop(calls.get_or_create(&CallLabels::of(labels, Code::Ok)));
+            drop(durations.get_or_create(&labels));
         }
         for labels in ShedLabels::all() {
-            shed.get_or_create(&labels);
+            drop(shed.get_or_create(&labels));
         }
         Self(Arc::new(Counts {
             registry,

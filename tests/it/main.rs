@@ -2,6 +2,7 @@
 //! real PostgreSQL.
 
 mod batch;
+mod canaries;
 mod clients;
 mod deleted;
 mod directory;
@@ -18,6 +19,7 @@ mod life;
 mod lifecycle;
 mod lists;
 mod matrix;
+mod metrics;
 mod model;
 mod people;
 mod plans;
