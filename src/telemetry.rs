@@ -1,8 +1,9 @@
 //! The log: for a person at a terminal, JSON anywhere else.
 
 use std::io::{self, IsTerminal};
+use std::panic;
 
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{FilterExt, LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
@@ -24,6 +25,28 @@ pub fn start(filter: &Targets) {
             .boxed()
     };
     tracing_subscriber::registry()
-        .with(lines.with_filter(filter.clone()))
+        .with(lines.with_filter(filter.clone().and(discreet())))
         .init();
+    panic::set_hook(Box::new(panicked));
+}
+
+/// What may be logged at all, whatever the filter asks for.
+///
+/// Libraries tell at DEBUG and below what they carry: tokio-postgres the
+/// parameters of statements, h2 and hyper headers and frames, rustls
+/// handshakes. So only this crate is heard below INFO, and a library that is
+/// added is held to the same. What tokio-postgres has to say at INFO are
+/// PostgreSQL's notices, which a trigger may fill with data.
+fn discreet() -> Targets {
+    Targets::new()
+        .with_default(LevelFilter::INFO)
+        .with_target("tokio_postgres", LevelFilter::WARN)
+        .with_target("nvito_clients", LevelFilter::TRACE)
+}
+
+/// Where it happened and not what was said: indexing a text that is no
+/// character's boundary quotes the text.
+fn panicked(panic: &panic::PanicHookInfo<'_>) {
+    let location = panic.location().map(ToString::to_string);
+    tracing::error!(location = location.unwrap_or_default(), "panic");
 }

@@ -71,8 +71,9 @@ where
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let began = Instant::now();
         let context = Context::of(request.headers());
-        let method = request.uri().path().to_owned();
-        let count = self.metrics.begin(&method);
+        let count = self.metrics.begin(request.uri().path());
+        // Not the path of a method that there is not: that is a stranger's word.
+        let method = count.method();
         request.extensions_mut().insert(context.clone());
         let deadline = deadline(request.headers());
         let answer = self.inner.call(request);
@@ -83,7 +84,7 @@ where
             };
             let panicked = response.extensions_mut().remove::<Panicked>();
             let refusal = || made_by_tonic(response.headers());
-            if let Some(error) = panicked.map(Panicked::into_error).or_else(refusal) {
+            if let Some(error) = panicked.map(|_| Error::internal("panic")).or_else(refusal) {
                 response = status::of(&error, Some(&context)).into_http();
             }
             let code = code(response.headers());
@@ -187,27 +188,17 @@ pub fn catch_panic() -> CatchPanicLayer<Panic> {
 #[derive(Clone, Copy)]
 pub struct Panic;
 
-/// What a call said when it panicked, on its way to the layer that knows the call.
+/// That a call panicked, on its way to the layer that knows the call. What it
+/// said may quote data; telemetry logs where it was.
 #[derive(Clone)]
-struct Panicked(String);
-
-impl Panicked {
-    fn into_error(self) -> Error {
-        Error::internal(format!("panic: {}", self.0))
-    }
-}
+struct Panicked;
 
 impl ResponseForPanic for Panic {
     type ResponseBody = Body;
 
-    fn response_for_panic(&mut self, cause: Box<dyn Any + Send + 'static>) -> Response<Body> {
-        let text = cause
-            .downcast_ref::<String>()
-            .map(String::as_str)
-            .or_else(|| cause.downcast_ref::<&str>().copied())
-            .unwrap_or("not a text");
+    fn response_for_panic(&mut self, _: Box<dyn Any + Send + 'static>) -> Response<Body> {
         let mut response = Response::new(Body::empty());
-        response.extensions_mut().insert(Panicked(text.to_owned()));
+        response.extensions_mut().insert(Panicked);
         response
     }
 }

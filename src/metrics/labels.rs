@@ -13,8 +13,8 @@ use crate::grpc::proto::FILE_DESCRIPTOR_SET;
 /// A method that exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct MethodLabels {
-    service: &'static str,
-    method: &'static str,
+    pub(super) service: &'static str,
+    pub(super) method: &'static str,
 }
 
 /// Every method that does not.
@@ -59,7 +59,7 @@ pub(super) static METHODS: LazyLock<HashMap<&'static str, MethodLabels>> = LazyL
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct CallLabels {
     service: &'static str,
-    method: &'static str,
+    pub(super) method: &'static str,
     code: &'static str,
 }
 

@@ -149,6 +149,11 @@ pub struct CallCount {
 }
 
 impl CallCount {
+    /// Its method, as its path; `/unknown/unknown` for one that there is not.
+    pub fn method(&self) -> String {
+        format!("/{}/{}", self.method.service, self.method.method)
+    }
+
     /// The call was answered.
     pub fn end(mut self, code: Code) {
         self.code = code;

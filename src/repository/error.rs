@@ -9,6 +9,7 @@ use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error as Drive
 use diesel_async::pooled_connection::deadpool::PoolError;
 
 use super::counts;
+use super::said::Said;
 use crate::error::{Error, Problem, Reason};
 
 /// The unique index on the e-mail of live clients.
@@ -88,10 +89,18 @@ fn is_tenant_wall(error: &DriverError) -> bool {
 }
 
 fn classify_message(message: &str) -> Reason {
-    MESSAGES
-        .iter()
-        .find(|(start, _)| message.starts_with(start))
-        .map_or(Reason::Internal, |(_, reason)| *reason)
+    known(message).unwrap_or(Reason::Internal)
+}
+
+/// Whether it is a message that was read beforehand: none of those quotes data.
+pub(super) fn is_known(message: &str) -> bool {
+    known(message).is_some()
+}
+
+fn known(message: &str) -> Option<Reason> {
+    let mut messages = MESSAGES.iter();
+    let found = messages.find(|(start, _)| message.starts_with(start));
+    found.map(|(_, reason)| *reason)
 }
 
 impl From<DriverError> for Error {
@@ -137,7 +146,7 @@ fn constraint(
 fn system(reason: Reason, cause: DriverError) -> Error {
     Error::System {
         reason,
-        cause: Box::new(cause),
+        cause: Box::new(Said(cause)),
     }
 }
 
@@ -149,7 +158,7 @@ pub(super) fn commit(cause: DriverError) -> Error {
             counts::COMMITS_UNKNOWN.add();
             Error::CommitOutcomeUnknown {
                 retry_safe: false,
-                cause: Box::new(cause),
+                cause: Box::new(Said(cause)),
             }
         }
         _ => cause.into(),

@@ -21,6 +21,7 @@ pub mod migrations;
 mod mutation;
 mod pool;
 mod rows;
+mod said;
 mod schema;
 pub mod scope;
 mod suggest;
