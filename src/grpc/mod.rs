@@ -13,6 +13,7 @@ pub mod status;
 
 pub use call::Gate;
 pub use clients::Clients;
+pub use convert::mask::names as mask_names;
 pub use directory::Directory;
 pub use events::Events;
 

@@ -150,6 +150,15 @@ fn source(place: &str) -> PathBuf {
         .join(place)
 }
 
+#[test]
+fn nothing_unsafe_is_let_in_by_a_side_door() {
+    // `forbid` cannot be lowered by an attribute, only in the manifest.
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
+    let manifest = fs::read_to_string(manifest).expect("the manifest");
+    assert!(manifest.contains("[lints.rust]\nunsafe_code = \"forbid\"\n"));
+    nowhere(&sources(""), r"\bunsafe\b|cap-lints");
+}
+
 /// The control: the patterns do find what they look for.
 #[test]
 fn a_breach_is_seen() {

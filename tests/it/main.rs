@@ -4,6 +4,7 @@
 mod batch;
 mod canaries;
 mod clients;
+mod corpora;
 mod deleted;
 mod directory;
 mod errors;
