@@ -24,6 +24,8 @@ pub mod domain;
 pub mod error;
 pub mod grpc;
 pub mod metrics;
+#[cfg(feature = "otlp")]
+pub mod otlp;
 pub mod postgres;
 pub mod repository;
 pub mod seed;

@@ -14,9 +14,10 @@ use tonic::body::Body;
 use tonic::{Code, Status};
 use tower::{Layer, Service};
 use tower_http::catch_panic::{CatchPanicLayer, ResponseForPanic};
+use tracing::Instrument as _;
 
 use super::context::{Context, REQUEST_ID};
-use super::status;
+use super::{span, status};
 use crate::error::{Error, Problem, Reason};
 use crate::metrics::Metrics;
 
@@ -76,31 +77,37 @@ where
         let method = count.method();
         request.extensions_mut().insert(context.clone());
         let deadline = deadline(request.headers());
+        let span = span::of(&method, &context, request.headers());
+        let ours = span.clone();
         let answer = self.inner.call(request);
-        Box::pin(async move {
-            let mut response = match timeout(deadline, answer).await {
-                Ok(response) => response?,
-                Err(elapsed) => status::of(&late(elapsed), Some(&context)).into_http(),
-            };
-            let panicked = response.extensions_mut().remove::<Panicked>();
-            let refusal = || made_by_tonic(response.headers());
-            if let Some(error) = panicked.map(|_| Error::internal("panic")).or_else(refusal) {
-                response = status::of(&error, Some(&context)).into_http();
+        Box::pin(
+            async move {
+                let mut response = match timeout(deadline, answer).await {
+                    Ok(response) => response?,
+                    Err(elapsed) => status::of(&late(elapsed), Some(&context)).into_http(),
+                };
+                let panicked = response.extensions_mut().remove::<Panicked>();
+                let refusal = || made_by_tonic(response.headers());
+                if let Some(error) = panicked.map(|_| Error::internal("panic")).or_else(refusal) {
+                    response = status::of(&error, Some(&context)).into_http();
+                }
+                let code = code(response.headers());
+                count.end(code);
+                span::end(&ours, code);
+                if let Ok(id) = HeaderValue::from_str(&context.request_id) {
+                    response.headers_mut().insert(REQUEST_ID, id);
+                }
+                tracing::info!(
+                    request_id = context.request_id,
+                    method,
+                    code = ?code,
+                    milliseconds = began.elapsed().as_secs_f64() * 1000.0,
+                    "call"
+                );
+                Ok(response)
             }
-            let code = code(response.headers());
-            count.end(code);
-            if let Ok(id) = HeaderValue::from_str(&context.request_id) {
-                response.headers_mut().insert(REQUEST_ID, id);
-            }
-            tracing::info!(
-                request_id = context.request_id,
-                method,
-                code = ?code,
-                milliseconds = began.elapsed().as_secs_f64() * 1000.0,
-                "call"
-            );
-            Ok(response)
-        })
+            .instrument(span),
+        )
     }
 }
 

@@ -9,6 +9,7 @@ mod events;
 pub mod interceptor;
 pub mod layers;
 mod messages;
+mod span;
 pub mod status;
 
 pub use call::Gate;

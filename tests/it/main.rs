@@ -35,4 +35,6 @@ mod suggest;
 mod summaries;
 mod support;
 mod tenants;
+#[cfg(feature = "otlp")]
+mod traces;
 mod twins;
