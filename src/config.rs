@@ -4,6 +4,7 @@
 
 mod auth;
 mod listener;
+mod metrics;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use tracing_subscriber::filter::Targets;
 
+use crate::config::metrics::MetricsArgs;
 use crate::domain::principal::{Policy, Role};
 use crate::listener::ListenerConfig;
 use crate::postgres;
@@ -115,6 +117,9 @@ pub struct Cli {
     )]
     in_flight: String,
 
+    #[command(flatten)]
+    metrics: MetricsArgs,
+
     /// What to log, as tracing filters: info, or info,nvito_clients=debug.
     #[arg(
         long,
@@ -212,6 +217,8 @@ pub struct ServerConfig {
     pub drain: Duration,
     /// Most calls at once.
     pub in_flight: usize,
+    /// Where the metrics are served, if anywhere.
+    pub metrics: Option<SocketAddr>,
 }
 
 impl Default for ServerConfig {
@@ -225,6 +232,7 @@ impl Default for ServerConfig {
             reflection: true,
             drain: Duration::from_secs(10),
             in_flight: 256,
+            metrics: None,
         }
     }
 }
@@ -271,6 +279,7 @@ impl Cli {
             1..=100_000,
             &mut mistakes,
         );
+        let metrics = self.metrics.check(&mut mistakes);
         let place = place(self.database_url.as_deref(), self.data_dir, &mut mistakes);
         let log = self.log.parse::<Targets>().unwrap_or_else(|error| {
             mistakes.push(format!("CLIENTS_LOG: {error}; write for example info"));
@@ -294,6 +303,7 @@ impl Cli {
                 reflection,
                 drain: Duration::from_secs(drain),
                 in_flight: usize::try_from(in_flight).unwrap_or(1),
+                metrics,
             },
             log,
         })
@@ -401,11 +411,12 @@ mod tests {
             "--database-connections=0",
             "--drain-seconds=soon",
             "--in-flight=0",
+            "--metrics-listen=everywhere",
             "--log=nvito_clients=loud",
         ]) else {
             panic!("nothing of this is right");
         };
-        assert_eq!(mistakes.len(), 9, "{mistakes:#?}");
+        assert_eq!(mistakes.len(), 10, "{mistakes:#?}");
         assert!(!mistakes.concat().contains("hunter2"));
     }
 

@@ -26,6 +26,9 @@ pub mod error;
 pub mod grpc;
 pub mod jwt;
 pub mod listener;
+pub mod metrics;
+#[cfg(feature = "otlp")]
+pub mod otlp;
 pub mod postgres;
 pub mod repository;
 pub mod seed;

@@ -17,8 +17,10 @@ async fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    telemetry::start(&config.log);
-    match run(config).await {
+    let telemetry = telemetry::start(&config.log);
+    let ran = run(config).await;
+    telemetry.finish().await;
+    match ran {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("nvito-clients: {}", causes(error.as_ref()));

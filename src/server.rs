@@ -27,6 +27,7 @@ use crate::grpc::proto::event_service_server::{EventServiceServer, SERVICE_NAME 
 use crate::grpc::{Clients, Directory, Events, Gate, Identity, IdentityLayer};
 use crate::jwt::Verifier;
 use crate::listener::{self, AnswerLayer, Incoming};
+use crate::metrics::{Endpoint, Metrics};
 use crate::postgres::{self, PrivatePostgres};
 use crate::repository::{Database, migrations};
 use crate::seed;
@@ -54,6 +55,12 @@ pub async fn serve(config: Config, mut stop: Stop) -> Result<(), Cause> {
         identity = identity(&config.server.auth) => identity?,
         () = &mut stop => return Ok(()),
     };
+    let metrics = Metrics::default();
+    // Dropped last: a scrape after the drain sees how it went.
+    let _endpoint = match config.server.metrics {
+        Some(address) => Some(Endpoint::start(address, metrics.clone()).await?),
+        None => None,
+    };
     // A first start may take its time, and may be told to stop meanwhile.
     let mut opened = tokio::select! {
         opened = Opened::start(&config.database) => opened?,
@@ -65,7 +72,7 @@ pub async fn serve(config: Config, mut stop: Stop) -> Result<(), Cause> {
     };
     let served = match ready {
         Ok(Some(database)) => tokio::select! {
-            served = run(listener, database, identity, &config.server, stop) => served,
+            served = run(listener, metrics, database, identity, &config.server, stop) => served,
             lost = opened.lost() => Err(lost),
         },
         Ok(None) => Ok(()),
@@ -104,6 +111,7 @@ pub async fn identity(auth: &Auth) -> Result<Identity, Cause> {
 /// the time of [`ServerConfig::drain`].
 pub async fn run(
     listener: TcpListener,
+    metrics: Metrics,
     database: Database,
     identity: Identity,
     config: &ServerConfig,
@@ -112,8 +120,9 @@ pub async fn run(
     let (reporter, health) = tonic_health::server::health_reporter();
     // tonic-health calls the whole server SERVING until told otherwise.
     report(&reporter, ServingStatus::NotServing).await;
+    metrics.watch(&database);
 
-    let gate = Gate::new(database.clone(), config.policy.clone());
+    let gate = Gate::new(database.clone(), config.policy.clone(), metrics.clone());
     let clients = ClientServiceServer::new(Clients::new(gate.clone()))
         .max_decoding_message_size(MESSAGE_MOST);
     let events =
@@ -134,11 +143,11 @@ pub async fn run(
         .layer(
             ServiceBuilder::new()
                 .layer(AnswerLayer)
-                .layer(CallLayer)
+                .layer(CallLayer::new(metrics.clone()))
                 .map_response(|answer: http::Response<_>| answer.map(Body::new))
                 .layer(catch_panic())
                 .layer(DeadlineLayer(draining.clone()))
-                .layer(Admission::new(config.in_flight, draining)),
+                .layer(Admission::new(config.in_flight, draining, metrics)),
         )
         .add_service(health)
         .add_service(identified.layer(clients))

@@ -10,6 +10,7 @@ use super::status;
 use crate::domain::ids::{OrganizationId, RequestId};
 use crate::domain::principal::{Permission, Policy, Principal};
 use crate::error::{Error, Reason, Result};
+use crate::metrics::{Metrics, Why};
 use crate::repository::{
     Answer, Database, Encode, Idempotency, Mutation, Options, Repository, Scope,
 };
@@ -19,12 +20,17 @@ use crate::repository::{
 pub struct Gate {
     database: Database,
     policy: Policy,
+    metrics: Metrics,
 }
 
 impl Gate {
     /// A gate to `database` kept by `policy`.
-    pub fn new(database: Database, policy: Policy) -> Self {
-        Self { database, policy }
+    pub fn new(database: Database, policy: Policy, metrics: Metrics) -> Self {
+        Self {
+            database,
+            policy,
+            metrics,
+        }
     }
 
     /// Carries out a call: permission before anything of the message is looked
@@ -41,9 +47,14 @@ impl Gate {
             Ok(call) => work(call, message).await,
             Err(refusal) => Err(refusal),
         };
-        outcome
-            .map(Response::new)
-            .map_err(|error| status::of(&error, context))
+        outcome.map(Response::new).map_err(|error| {
+            if let Some(context) = context
+                && error.reason() == Reason::ServerOverloaded
+            {
+                self.metrics.shed(context.class, Why::Share);
+            }
+            status::of(&error, context)
+        })
     }
 
     fn admit(

@@ -1,10 +1,11 @@
-//! What a call carries besides its message: a request id, a language and a
-//! deadline.
+//! What a call carries besides its message: a request id, a language, a
+//! deadline, and what kind of call it is.
 
-use http::HeaderMap;
+use http::Request;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::layers::Class;
 use super::layers::deadline::allowance;
 
 /// Names the call in answers and in the log.
@@ -24,12 +25,15 @@ pub struct Context {
     pub language: Language,
     /// When the call ends, done or not.
     pub deadline: Instant,
+    /// What kind of call it is.
+    pub class: Class,
 }
 
 impl Context {
     /// The context of a request. A request id that is no such thing is
     /// replaced here and refused by `identity`.
-    pub fn of(headers: &HeaderMap) -> Self {
+    pub fn of<B>(request: &Request<B>) -> Self {
+        let headers = request.headers();
         let request_id = headers
             .get(REQUEST_ID)
             .and_then(|value| value.to_str().ok())
@@ -43,6 +47,7 @@ impl Context {
             request_id,
             language,
             deadline: Instant::now() + allowance(headers),
+            class: Class::of(request.uri().path()),
         }
     }
 }

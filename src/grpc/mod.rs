@@ -9,13 +9,16 @@ mod events;
 mod identity;
 pub mod layers;
 mod messages;
+mod span;
 pub mod status;
 
 pub use call::Gate;
 pub use clients::Clients;
+pub use convert::mask::names as mask_names;
 pub use directory::Directory;
 pub use events::Events;
 pub use identity::{Identity, IdentityLayer};
+pub use layers::Class;
 
 /// The contract as Rust types.
 #[allow(

@@ -82,6 +82,12 @@ pub(super) fn spawn(
         ("lc_messages", "C".to_owned()),
         ("log_destination", "stderr".to_owned()),
         ("logging_collector", "off".to_owned()),
+        // What goes wrong with a statement quotes its data, and the service logs it itself, with
+        // care: the log of PostgreSQL is for PostgreSQL's own affairs.
+        ("log_min_messages", "log".to_owned()),
+        ("log_min_error_statement", "panic".to_owned()),
+        ("log_error_verbosity", "terse".to_owned()),
+        ("log_parameter_max_length_on_error", "0".to_owned()),
     ];
     let settings = settings
         .iter()

@@ -8,6 +8,8 @@ use deadpool::managed::TimeoutType;
 use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error as DriverError};
 use diesel_async::pooled_connection::deadpool::PoolError;
 
+use super::counts;
+use super::said::Said;
 use crate::error::{Error, Problem, Reason};
 
 /// The unique index on the e-mail of live clients.
@@ -87,15 +89,24 @@ fn is_tenant_wall(error: &DriverError) -> bool {
 }
 
 fn classify_message(message: &str) -> Reason {
-    MESSAGES
-        .iter()
-        .find(|(start, _)| message.starts_with(start))
-        .map_or(Reason::Internal, |(_, reason)| *reason)
+    known(message).unwrap_or(Reason::Internal)
+}
+
+/// Whether it is a message that was read beforehand: none of those quotes data.
+pub(super) fn is_known(message: &str) -> bool {
+    known(message).is_some()
+}
+
+fn known(message: &str) -> Option<Reason> {
+    let mut messages = MESSAGES.iter();
+    let found = messages.find(|(start, _)| message.starts_with(start));
+    found.map(|(_, reason)| *reason)
 }
 
 impl From<DriverError> for Error {
     fn from(cause: DriverError) -> Self {
         if is_tenant_wall(&cause) {
+            counts::WALL_ALARMS.add();
             // SQLSTATE 42501: the code reached for what its role may not touch.
             tracing::error!(security = true, cause = %cause, "the wall in SQL refused a statement");
         }
@@ -135,7 +146,7 @@ fn constraint(
 fn system(reason: Reason, cause: DriverError) -> Error {
     Error::System {
         reason,
-        cause: Box::new(cause),
+        cause: Box::new(Said(cause)),
     }
 }
 
@@ -143,10 +154,13 @@ fn system(reason: Reason, cause: DriverError) -> Error {
 /// may have happened.
 pub(super) fn commit(cause: DriverError) -> Error {
     match classify(&cause) {
-        Reason::DatabaseUnavailable => Error::CommitOutcomeUnknown {
-            retry_safe: false,
-            cause: Box::new(cause),
-        },
+        Reason::DatabaseUnavailable => {
+            counts::COMMITS_UNKNOWN.add();
+            Error::CommitOutcomeUnknown {
+                retry_safe: false,
+                cause: Box::new(Said(cause)),
+            }
+        }
         _ => cause.into(),
     }
 }

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::idempotency::{self, Idempotency};
 use super::scope::Mode;
 use super::transaction::Transaction;
-use super::{Repository, Scope};
+use super::{Repository, Scope, counts};
 use crate::error::{Cause, Error, Reason, Result};
 
 /// How often a write is tried again that PostgreSQL gave up in favour of
@@ -122,6 +122,7 @@ impl Repository {
             if lost.is_some() && (!again || self.ends_within(pause + LOOKUP_MARGIN)) {
                 break;
             }
+            counts::RETRIES.add();
             sleep(pause).await;
             wait = (wait * 2).min(WAIT_MOST);
         }

@@ -5,7 +5,7 @@ mod bytes;
 mod fields;
 mod fuzz;
 mod metadata;
-mod walk;
+pub(crate) mod walk;
 
 use tonic::Code;
 

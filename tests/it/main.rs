@@ -3,7 +3,9 @@
 
 mod abuse;
 mod batch;
+mod canaries;
 mod clients;
+mod corpora;
 mod deleted;
 mod directory;
 mod errors;
@@ -23,6 +25,7 @@ mod lifecycle;
 mod listener;
 mod lists;
 mod matrix;
+mod metrics;
 mod model;
 mod people;
 mod plans;
@@ -38,4 +41,6 @@ mod suggest;
 mod summaries;
 mod support;
 mod tenants;
+#[cfg(feature = "otlp")]
+mod traces;
 mod twins;

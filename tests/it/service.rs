@@ -63,6 +63,7 @@ fn help_names_every_variable_and_its_default() {
         ("CLIENTS_REFLECTION", "[default: on]"),
         ("CLIENTS_DATABASE_CONNECTIONS", "[default: 16]"),
         ("CLIENTS_DRAIN_SECONDS", "[default: 10]"),
+        ("CLIENTS_METRICS_LISTEN", "[default: off]"),
         ("CLIENTS_LOG", "[default: info]"),
     ] {
         let named = |option: &&&str| option.contains(&format!("[env: {variable}]"));

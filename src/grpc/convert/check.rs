@@ -46,10 +46,15 @@ impl Check {
 
     /// `value` when nothing was refused, else every violation.
     pub(super) fn finish<T>(self, value: T) -> Result<T> {
+        self.violations(value).map_err(Error::violations)
+    }
+
+    /// As [`finish`](Self::finish), with the violations as they are.
+    pub(super) fn violations<T>(self, value: T) -> std::result::Result<T, Vec<Violation>> {
         if self.violations.is_empty() {
             Ok(value)
         } else {
-            Err(Error::violations(self.violations))
+            Err(self.violations)
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use prost_types::FieldMask;
 
 use super::check::Check;
-use crate::error::Problem;
+use crate::error::{Problem, Violation};
 use crate::grpc::proto::ClientPatch;
 
 macro_rules! fields {
@@ -100,6 +100,18 @@ pub(super) fn fields(
         }
     }
     fields
+}
+
+/// The fields that the paths of a mask name, each once, as they stand in the
+/// proto, or every violation.
+pub fn names(paths: &[String]) -> Result<Vec<&'static str>, Vec<Violation>> {
+    let mask = FieldMask {
+        paths: paths.to_vec(),
+    };
+    let mut check = Check::default();
+    let fields = fields(&mut check, Some(&mask), &ClientPatch::default());
+    let names = fields.iter().map(|field| field.name()).collect();
+    check.violations(names)
 }
 
 /// JSON writes paths in lowerCamel.

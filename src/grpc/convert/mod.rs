@@ -12,7 +12,7 @@ pub(super) mod event;
 pub(super) mod fiscal;
 pub(super) mod history;
 pub(super) mod list;
-mod mask;
+pub(super) mod mask;
 mod page;
 pub(super) mod reassign;
 pub(super) mod suggest;

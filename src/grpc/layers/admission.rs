@@ -20,6 +20,7 @@ use tower::{Layer, Service};
 use crate::error::{Error, Reason};
 use crate::grpc::context::Context;
 use crate::grpc::status;
+use crate::metrics::{Metrics, Why};
 
 /// What kind of call it is, by what turning it away costs its caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,21 +110,18 @@ pub struct Admission {
     most: usize,
     in_flight: Arc<AtomicUsize>,
     draining: Draining,
+    metrics: Metrics,
 }
 
 impl Admission {
     /// At most `most` calls at once.
-    pub fn new(most: usize, draining: Draining) -> Self {
+    pub fn new(most: usize, draining: Draining, metrics: Metrics) -> Self {
         Self {
             most,
             in_flight: Arc::default(),
             draining,
+            metrics,
         }
-    }
-
-    /// Calls in flight, probes not counted.
-    pub fn in_flight(&self) -> usize {
-        self.in_flight.load(Ordering::Relaxed)
     }
 
     fn admit(&self, class: Class) -> Result<Option<Place>, Error> {
@@ -136,6 +134,7 @@ impl Admission {
         let place = Place(self.in_flight.clone());
         let before = self.in_flight.fetch_add(1, Ordering::Relaxed);
         if before >= class.room(self.most) {
+            self.metrics.shed(class, Why::InFlight);
             return Err(refusal(
                 Reason::ServerOverloaded,
                 "too many calls in flight",
@@ -237,7 +236,7 @@ mod tests {
     #[test]
     fn lists_are_shed_before_gets_and_gets_before_writes() {
         let (_drain, draining) = Drain::new();
-        let admission = Admission::new(8, draining);
+        let admission = Admission::new(8, draining, Metrics::default());
         let admit = |class| admission.admit(class);
         let mut places = Vec::new();
         let mut fill = |class, expected: usize| {
@@ -250,16 +249,16 @@ mod tests {
         fill(Class::Get, 6);
         fill(Class::Write, 8);
         assert!(admit(Class::Health).is_ok());
-        assert_eq!(admission.in_flight(), 8);
+        assert_eq!(admission.in_flight.load(Ordering::Relaxed), 8);
         drop(places);
-        assert_eq!(admission.in_flight(), 0);
+        assert_eq!(admission.in_flight.load(Ordering::Relaxed), 0);
         assert!(admit(Class::List).is_ok());
     }
 
     #[test]
     fn nobody_new_is_let_in_while_it_drains() {
         let (drain, draining) = Drain::new();
-        let admission = Admission::new(8, draining);
+        let admission = Admission::new(8, draining, Metrics::default());
         drain.begin(Instant::now());
         for class in [Class::List, Class::Get, Class::Write] {
             let refused = admission.admit(class).err().map(|error| error.reason());

@@ -11,23 +11,35 @@ use http::{HeaderMap, HeaderValue, Request, Response};
 use tonic::body::Body;
 use tonic::{Code, Status};
 use tower::{Layer, Service};
+use tracing::Instrument as _;
 
 use super::panic::Panicked;
 use crate::error::{Error, Problem, Reason};
 use crate::grpc::context::{Context, REQUEST_ID};
-use crate::grpc::status;
+use crate::grpc::{span, status};
+use crate::metrics::Metrics;
 
 /// Gives every call its [`Context`], echoes the request id, logs one line by
 /// method and code — never a word of the message — and gives the refusals that
 /// tonic makes by itself the form and code of ours.
-#[derive(Clone, Copy)]
-pub struct CallLayer;
+#[derive(Clone)]
+pub struct CallLayer {
+    metrics: Metrics,
+}
+
+impl CallLayer {
+    /// A layer that counts into `metrics`.
+    pub fn new(metrics: Metrics) -> Self {
+        Self { metrics }
+    }
+}
 
 impl<S> Layer<S> for CallLayer {
     type Service = CallService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        CallService { inner }
+        let metrics = self.metrics.clone();
+        CallService { inner, metrics }
     }
 }
 
@@ -35,6 +47,7 @@ impl<S> Layer<S> for CallLayer {
 #[derive(Clone)]
 pub struct CallService<S> {
     inner: S,
+    metrics: Metrics,
 }
 
 impl<S> Service<Request<Body>> for CallService<S>
@@ -52,18 +65,24 @@ where
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let began = Instant::now();
-        let context = Context::of(request.headers());
-        let method = request.uri().path().to_owned();
+        let context = Context::of(&request);
+        let count = self.metrics.begin(request.uri().path());
+        // Not the path of a method that there is not: that is a stranger's word.
+        let method = count.method();
+        let span = span::of(&method, &context, request.headers());
         request.extensions_mut().insert(context.clone());
+        let ours = span.clone();
         let answer = self.inner.call(request);
-        Box::pin(async move {
+        let call = async move {
             let mut response = answer.await?;
             let panicked = response.extensions_mut().remove::<Panicked>();
             let refusal = || made_by_tonic(response.headers());
-            if let Some(error) = panicked.map(Panicked::into_error).or_else(refusal) {
+            if let Some(error) = panicked.map(|_| Error::internal("panic")).or_else(refusal) {
                 response = status::of(&error, Some(&context)).into_http();
             }
             let code = code(response.headers());
+            count.end(code);
+            span::end(&ours, code);
             if let Ok(id) = HeaderValue::from_str(&context.request_id) {
                 response.headers_mut().insert(REQUEST_ID, id);
             }
@@ -75,7 +94,8 @@ where
                 "call"
             );
             Ok(response)
-        })
+        };
+        Box::pin(call.instrument(span))
     }
 }
 

@@ -92,7 +92,7 @@ where
         let Some(context) = request.extensions().get::<Context>().cloned() else {
             return Box::pin(self.inner.call(request));
         };
-        let writes = Class::of(request.uri().path()) == Class::Write;
+        let writes = context.class == Class::Write;
         let mut draining = self.draining.clone();
         let answer = self.inner.call(request);
         Box::pin(async move {

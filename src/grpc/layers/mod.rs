@@ -15,7 +15,7 @@ pub mod call;
 pub mod deadline;
 pub mod panic;
 
-pub use admission::{Admission, Drain};
+pub use admission::{Admission, Class, Drain};
 pub use call::CallLayer;
 pub use deadline::DeadlineLayer;
 pub use panic::catch_panic;

@@ -6,8 +6,6 @@ use http::Response;
 use tonic::body::Body;
 use tower_http::catch_panic::{CatchPanicLayer, ResponseForPanic};
 
-use crate::error::Error;
-
 /// A panic ends its own call only, with INTERNAL.
 pub fn catch_panic() -> CatchPanicLayer<Panic> {
     CatchPanicLayer::custom(Panic)
@@ -17,27 +15,17 @@ pub fn catch_panic() -> CatchPanicLayer<Panic> {
 #[derive(Clone, Copy)]
 pub struct Panic;
 
-/// What a call said when it panicked, on its way to the layer that knows the call.
+/// That a call panicked, on its way to the layer that knows the call. What it
+/// said may quote data; telemetry logs where it was.
 #[derive(Clone)]
-pub(super) struct Panicked(String);
-
-impl Panicked {
-    pub(super) fn into_error(self) -> Error {
-        Error::internal(format!("panic: {}", self.0))
-    }
-}
+pub(super) struct Panicked;
 
 impl ResponseForPanic for Panic {
     type ResponseBody = Body;
 
-    fn response_for_panic(&mut self, cause: Box<dyn Any + Send + 'static>) -> Response<Body> {
-        let text = cause
-            .downcast_ref::<String>()
-            .map(String::as_str)
-            .or_else(|| cause.downcast_ref::<&str>().copied())
-            .unwrap_or("not a text");
+    fn response_for_panic(&mut self, _: Box<dyn Any + Send + 'static>) -> Response<Body> {
         let mut response = Response::new(Body::empty());
-        response.extensions_mut().insert(Panicked(text.to_owned()));
+        response.extensions_mut().insert(Panicked);
         response
     }
 }

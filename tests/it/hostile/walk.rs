@@ -11,15 +11,15 @@ use tonic::Code;
 use crate::support::{Actor, App, Failure, client, nobody};
 
 /// A field of a request, by the way to it.
-pub(super) struct Field {
-    pub(super) method: MethodDescriptor,
-    pub(super) way: Vec<FieldDescriptor>,
+pub(crate) struct Field {
+    pub(crate) method: MethodDescriptor,
+    pub(crate) way: Vec<FieldDescriptor>,
 }
 
 impl Field {
     /// Every field of the requests that come alone, those of messages in them
     /// included.
-    pub(super) fn all() -> Vec<Self> {
+    pub(crate) fn all() -> Vec<Self> {
         fn below(method: &MethodDescriptor, way: &[FieldDescriptor], all: &mut Vec<Field>) {
             let message = match way.last().map(FieldDescriptor::kind) {
                 None => method.input(),
@@ -46,44 +46,44 @@ impl Field {
         all
     }
 
-    pub(super) fn texts() -> impl Iterator<Item = Self> {
+    pub(crate) fn texts() -> impl Iterator<Item = Self> {
         let all = Self::all().into_iter();
         all.filter(|field| matches!(field.last().kind(), Kind::String))
     }
 
-    pub(super) fn last(&self) -> &FieldDescriptor {
+    pub(crate) fn last(&self) -> &FieldDescriptor {
         self.way.last().expect("at least itself")
     }
 
-    pub(super) fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         self.last().name()
     }
 
     /// Whether it is the id of something.
-    pub(super) fn is_id(&self) -> bool {
+    pub(crate) fn is_id(&self) -> bool {
         self.name() == "id" || self.name().ends_with("_id")
     }
 
     /// As a violation names it.
-    pub(super) fn path(&self) -> String {
+    pub(crate) fn path(&self) -> String {
         let names: Vec<_> = self.way.iter().map(FieldDescriptor::name).collect();
         let index = if self.last().is_list() { "[0]" } else { "" };
         names.join(".") + index
     }
 
     /// Calls the method with a request that is right but for this field.
-    pub(super) async fn send(&self, rows: &Rows, value: Value) -> Result<(), Failure> {
+    pub(crate) async fn send(&self, rows: &Rows, value: Value) -> Result<(), Failure> {
         let request = rows.request(&self.method, Some((&self.way, value)));
         rows.send(&self.method, request.encode_to_vec()).await
     }
 
-    pub(super) async fn refused(&self, rows: &Rows, value: Value) -> Failure {
+    pub(crate) async fn refused(&self, rows: &Rows, value: Value) -> Failure {
         let what = format!("{} {} {value:?}", self.method.full_name(), self.path());
         self.send(rows, value).await.expect_err(&what)
     }
 
     /// Asserts that the value is a violation at this field and nowhere else.
-    pub(super) async fn violates(&self, rows: &Rows, value: Value, reason: Option<&str>) {
+    pub(crate) async fn violates(&self, rows: &Rows, value: Value, reason: Option<&str>) {
         let failure = self.refused(rows, value).await;
         let [(path, found)] = &failure.violations[..] else {
             panic!("{} {}: {failure:?}", self.method.full_name(), self.path());
@@ -94,7 +94,7 @@ impl Field {
 }
 
 /// What right requests are about.
-pub(super) struct Rows {
+pub(crate) struct Rows {
     actor: Actor,
     organization: String,
     client: String,
@@ -103,10 +103,14 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    pub(super) async fn of(app: &App) -> Self {
+    pub(crate) async fn of(app: &App) -> Self {
         let org = app.org("Propia").await;
-        let (organization, event) = (org.id.clone(), org.event("Boda").await);
-        let actor = app.super_admin();
+        let event = org.event("Boda").await;
+        Self::at(app.super_admin(), org.id, event).await
+    }
+
+    /// Rows of an organization that has an event, as a Super Admin sees them.
+    pub(crate) async fn at(actor: Actor, organization: String, event: String) -> Self {
         let new = CreateClientRequest {
             organization_id: organization.clone(),
             ..client("Ana")
@@ -127,7 +131,7 @@ impl Rows {
     }
 
     /// A right request with what must be there, but for `wrong`.
-    pub(super) fn request(
+    pub(crate) fn request(
         &self,
         method: &MethodDescriptor,
         wrong: Option<(&[FieldDescriptor], Value)>,
@@ -168,7 +172,7 @@ impl Rows {
         }
     }
 
-    pub(super) async fn send(
+    pub(crate) async fn send(
         &self,
         method: &MethodDescriptor,
         message: Vec<u8>,
@@ -190,6 +194,6 @@ fn put(message: &mut DynamicMessage, way: &[FieldDescriptor], value: Value) {
     }
 }
 
-pub(super) fn text(text: impl Into<String>) -> Value {
+pub(crate) fn text(text: impl Into<String>) -> Value {
     Value::String(text.into())
 }

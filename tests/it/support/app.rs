@@ -7,6 +7,7 @@ use nvito_clients::domain::principal::{Policy, Role};
 use nvito_clients::grpc::proto::{
     RemoveMemberRequest, UpsertEventRequest, UpsertMemberRequest, UpsertOrganizationRequest, User,
 };
+use nvito_clients::metrics::Metrics;
 use nvito_clients::repository::Database;
 use nvito_clients::server;
 use tokio::net::TcpListener;
@@ -86,9 +87,16 @@ impl App {
             let stopped = async {
                 let _ = stopped.await;
             };
-            server::run(listener, pool, identity, &config, Box::pin(stopped))
-                .await
-                .expect("it serves");
+            server::run(
+                listener,
+                Metrics::default(),
+                pool,
+                identity,
+                &config,
+                Box::pin(stopped),
+            )
+            .await
+            .expect("it serves");
         });
         let endpoint = Endpoint::from_shared(format!("http://{address}")).expect("an address");
         let channel = if plain {

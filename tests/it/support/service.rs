@@ -1,7 +1,8 @@
 //! The binary in a process of its own, on a data folder of its own.
 
 use std::fs::{self, File, Permissions};
-use std::io::{BufRead, BufReader, Lines};
+use std::io::{BufRead, BufReader, Lines, Read, Write};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
@@ -182,6 +183,27 @@ impl Service {
     /// What it has written to standard error.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(&self.log).expect("readable")
+    }
+
+    /// Where its log says that the metrics are served.
+    pub(crate) fn metrics_address(&self) -> String {
+        let log = self.log();
+        let mut lines = log.lines().filter_map(|line| {
+            let line: serde_json::Value = serde_json::from_str(line).ok()?;
+            (line["message"] == "metrics are served").then(|| line["address"].clone())
+        });
+        let address = lines.next().expect("a line that says so");
+        address.as_str().expect("a text").to_owned()
+    }
+
+    /// Asks the metrics listener over HTTP/1 and answers all it says.
+    pub(crate) fn http(&self, request: &str) -> String {
+        let mut stream = TcpStream::connect(self.metrics_address()).expect("it accepts");
+        let request = format!("{request} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).expect("sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("UTF-8");
+        answer
     }
 
     pub(crate) fn pid(&self) -> u32 {

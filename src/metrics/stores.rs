@@ -1,0 +1,86 @@
+//! What is read at a scrape: the connections, and what the repository counts.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+
+use crate::repository::{Database, counts};
+
+/// The database, once there is one.
+#[derive(Clone, Default)]
+pub(super) struct Stores(Arc<OnceLock<Database>>);
+
+impl Stores {
+    /// The first one stays.
+    pub(super) fn watch(&self, database: Database) {
+        let _ = self.0.set(database);
+    }
+}
+
+impl fmt::Debug for Stores {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Stores")
+    }
+}
+
+impl Collector for Stores {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let counters = [
+            (
+                "tenant_wall_alarms",
+                "Statements that row-level security or a missing privilege refused; must stay 0",
+                counts::WALL_ALARMS.read(),
+            ),
+            (
+                "transaction_retries",
+                "Transactions begun again after a conflict or a COMMIT without an answer",
+                counts::RETRIES.read(),
+            ),
+            (
+                "commits_unknown",
+                "COMMITs that got no answer: the write may have happened",
+                counts::COMMITS_UNKNOWN.read(),
+            ),
+        ];
+        for (name, help, number) in counters {
+            let counter = ConstCounter::new(number);
+            counter.encode(encoder.encode_descriptor(
+                name,
+                help,
+                None,
+                counter.metric_type(),
+            )?)?;
+        }
+        let Some(database) = self.0.get() else {
+            return Ok(());
+        };
+        let pool = database.pool_status();
+        let gauges = [
+            (
+                "pool_connections_max",
+                "Most connections to PostgreSQL",
+                pool.most,
+            ),
+            ("pool_connections", "Connections that are open", pool.open),
+            (
+                "pool_connections_idle",
+                "Connections that nobody works on",
+                pool.idle,
+            ),
+            (
+                "pool_waiting",
+                "Calls that wait for a connection",
+                pool.waiting,
+            ),
+        ];
+        for (name, help, number) in gauges {
+            let gauge = ConstGauge::new(i64::try_from(number).unwrap_or(i64::MAX));
+            gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,140 @@
+//! /metrics as Prometheus sees it.
+
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use nvito_clients::grpc::proto::ListClientsRequest;
+use tonic::Code;
+
+use crate::support::{Folder, Service, nobody};
+
+/// The value of a series, named with its labels.
+fn value(text: &str, series: &str) -> f64 {
+    let mut lines = text.lines().filter_map(|line| line.strip_prefix(series));
+    let value = lines.next().unwrap_or_else(|| panic!("{series}: {text}"));
+    value.trim().parse().expect("a number")
+}
+
+fn calls(method: &str, code: &str) -> String {
+    format!(
+        r#"nvito_clients_calls_total{{service="nvito.clients.v1.ClientService",method="{method}",code="{code}"}}"#
+    )
+}
+
+#[tokio::test]
+async fn calls_are_counted_by_method_and_code() {
+    let folder = Folder::used();
+    let service = Service::start(&folder, &[("CLIENTS_METRICS_LISTEN", "127.0.0.1:0")]);
+    let root = service.super_admin().await;
+    let before = service.http("GET /metrics");
+    assert_eq!(value(&before, &calls("ListClients", "OK")) as u64, 0);
+    for _ in 0..3 {
+        let list = root.list(ListClientsRequest::default()).await;
+        list.expect("listed");
+    }
+    let absent = root.get(&nobody()).await.expect_err("absent");
+    absent.is(Code::NotFound, "CLIENT_NOT_FOUND");
+    root.raw("no.Service/Method", Vec::new())
+        .await
+        .expect_err("none");
+
+    let answer = service.http("GET /metrics");
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    let kind = "content-type: application/openmetrics-text; version=1.0.0; charset=utf-8\r\n";
+    assert!(answer.contains(kind), "{answer}");
+    assert!(answer.ends_with("# EOF\n"), "{answer}");
+    for (series, expected) in [
+        (calls("ListClients", "OK"), 3),
+        (calls("GetClient", "NOT_FOUND"), 1),
+        (
+            r#"nvito_clients_calls_total{service="unknown",method="unknown",code="UNIMPLEMENTED"}"#
+                .to_owned(),
+            1,
+        ),
+        (
+            r#"nvito_clients_call_duration_seconds_count{service="nvito.clients.v1.ClientService",method="ListClients"}"#
+                .to_owned(),
+            3,
+        ),
+        ("nvito_clients_calls_in_flight ".to_owned(), 0),
+        ("nvito_clients_tenant_wall_alarms_total ".to_owned(), 0),
+        ("nvito_clients_pool_connections_max ".to_owned(), 16),
+        ("nvito_clients_pool_waiting ".to_owned(), 0),
+    ] {
+        assert_eq!(value(&answer, &series) as i64, expected, "{series}");
+    }
+    assert!(value(&answer, "nvito_clients_pool_connections ") >= 1.0);
+    assert!(value(&answer, "process_start_time_seconds ") > 1.7e9);
+}
+
+#[tokio::test]
+async fn nothing_but_the_metrics_is_served_there() {
+    let folder = Folder::used();
+    let mut service = Service::start(&folder, &[("CLIENTS_METRICS_LISTEN", "127.0.0.1:0")]);
+    for (request, status) in [
+        ("GET /", "404 Not Found"),
+        ("GET /metrics/x", "404 Not Found"),
+        ("POST /metrics", "405 Method Not Allowed"),
+        ("GET /metrics?x=y", "200 OK"),
+    ] {
+        let answer = service.http(request);
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status}\r\n")),
+            "{request}: {answer}"
+        );
+    }
+    // Connections that say nothing hold up neither a scrape nor the end.
+    let address = service.metrics_address();
+    let idle: Vec<_> = (0..6)
+        .map(|_| std::net::TcpStream::connect(&address).expect("it accepts"))
+        .collect();
+    assert!(service.http("GET /metrics").contains("# EOF"));
+    service.tell(Signal::SIGTERM);
+    assert!(service.ends(Duration::from_secs(5)).await.success());
+    drop(idle);
+}
+
+#[tokio::test]
+async fn what_is_counted_is_on_the_dashboard_and_nothing_else() {
+    use std::collections::BTreeSet;
+
+    let folder = Folder::used();
+    let service = Service::start(&folder, &[("CLIENTS_METRICS_LISTEN", "127.0.0.1:0")]);
+    let answer = service.http("GET /metrics");
+    let mut names = BTreeSet::new();
+    let mut families = BTreeSet::new();
+    for line in answer.lines().filter(|line| line.starts_with("# TYPE ")) {
+        let mut words = line.split(' ').skip(2);
+        let (name, kind) = (words.next().expect("a name"), words.next());
+        families.insert(name.to_owned());
+        let suffixes: &[&str] = match kind.expect("a kind") {
+            "counter" => &["_total"],
+            "histogram" => &["_bucket", "_sum", "_count"],
+            "info" => &["_info"],
+            _ => &[""],
+        };
+        names.extend(suffixes.iter().map(|suffix| format!("{name}{suffix}")));
+    }
+    assert!(families.len() >= 12, "{families:?}");
+    let named = regex::Regex::new(r"\b(?:nvito_clients|process)_[a-z_]+\b").expect("a pattern");
+    let named = |text: &str| -> BTreeSet<String> {
+        named
+            .find_iter(text)
+            .map(|found| found.as_str().to_owned())
+            .collect()
+    };
+    let dashboard = include_str!("../../ops/grafana-dashboard.json");
+    serde_json::from_str::<serde_json::Value>(dashboard).expect("JSON");
+    let shown = named(dashboard);
+    let alerts = named(include_str!("../../ops/alerts.yaml"));
+    let unknown: Vec<_> = shown
+        .union(&alerts)
+        .filter(|name| !names.contains(*name))
+        .collect();
+    assert!(unknown.is_empty(), "nobody counts {unknown:?}");
+    let unseen: Vec<_> = families
+        .iter()
+        .filter(|family| !shown.iter().any(|name| name.starts_with(*family)))
+        .collect();
+    assert!(unseen.is_empty(), "nobody sees {unseen:?}");
+}
