@@ -67,7 +67,7 @@ pub async fn serve(config: Config, mut stop: Stop) -> Result<(), Cause> {
         () = &mut stop => return Ok(()),
     };
     let ready = tokio::select! {
-        ready = prepare(&opened, &config, listener.local_addr()?) => ready.map(Some),
+        ready = prepare(&opened, &config, listener.local_addr()?, &metrics) => ready.map(Some),
         () = &mut stop => Ok(None),
     };
     let served = match ready {
@@ -83,9 +83,15 @@ pub async fn serve(config: Config, mut stop: Stop) -> Result<(), Cause> {
 }
 
 /// Brings the database up to date and says where it is served.
-async fn prepare(opened: &Opened, config: &Config, address: SocketAddr) -> Result<Database, Cause> {
+async fn prepare(
+    opened: &Opened,
+    config: &Config,
+    address: SocketAddr,
+    metrics: &Metrics,
+) -> Result<Database, Cause> {
     migrations::run(&opened.settings).await?;
     let database = Database::new(opened.settings.clone(), config.database.connections);
+    metrics.watch(&database);
     if config.database.demo && opened.private.is_some() {
         seed::load_demonstration(&database).await?;
     }

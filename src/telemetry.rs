@@ -9,7 +9,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
 
 /// The target of the spans of calls.
-pub const SPANS: &str = "nvito_clients::calls";
+pub const SPANS: &str = "calls";
 
 /// What is to be sent off before the end.
 #[must_use]

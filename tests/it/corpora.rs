@@ -6,6 +6,7 @@ use std::path::Path;
 use crate::support::Cluster;
 
 #[path = "../../fuzz/properties.rs"]
+#[allow(unreachable_pub, reason = "the fuzz targets have them from outside")]
 mod properties;
 
 fn corpus(target: &str) -> Vec<Vec<u8>> {
