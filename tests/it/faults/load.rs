@@ -17,7 +17,7 @@ use crate::support::{Actor, Failure, client, nobody};
 
 /// How long one call may take, and how long one with a request id is repeated.
 const CALL: Duration = Duration::from_secs(20);
-const REPEATED: Duration = Duration::from_secs(60);
+const REPEATED: Duration = Duration::from_mins(1);
 
 /// Between two calls where the machine is shared.
 pub(crate) const PAUSE: Duration = Duration::from_millis(10);
@@ -185,7 +185,7 @@ impl Caller {
             Outcome::Acknowledged(client) => {
                 self.told.acknowledged.fetch_add(1, Ordering::Relaxed);
                 self.record.acknowledged_at.push(Instant::now());
-                if turn % 7 == 0 && !request_id.is_empty() {
+                if turn.is_multiple_of(7) && !request_id.is_empty() {
                     self.repeat(&call, client).await;
                 }
                 self.mine = Some((**client).clone());

@@ -1,6 +1,6 @@
 //! What a scenario found, as a line of the table.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::fs;
 use std::thread::available_parallelism;
 use std::time::Duration;
@@ -95,7 +95,7 @@ pub(crate) fn table(lines: &[Line]) -> String {
     let mut table = format!("\n{cores} cores, {memory}, {day}\n\n");
     table += "| promise | runs | seen | limit |\n|--|--|--|--|\n";
     for line in lines {
-        table += &format!("{line}\n");
+        let _ = writeln!(table, "{line}");
     }
     table
 }

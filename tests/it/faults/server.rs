@@ -19,7 +19,7 @@ use tonic::transport::Endpoint;
 use crate::support::{Actor, Folder, Service, connect, nobody};
 
 /// How long anything may take that a scenario does not measure.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A PostgreSQL with the schema, that may be hurt.
 pub(crate) struct Site {
