@@ -112,41 +112,46 @@ async fn long_form() {
     let chosen = std::env::var("FAULTS").unwrap_or_default();
     let chosen = |name: &str| chosen.is_empty() || chosen.split(',').any(|one| one == name);
     let mut lines = Vec::new();
+    // Each as soon as it is known: an hour is long.
+    let mut note = |found: Vec<Line>| {
+        found.iter().for_each(|line| println!("{line}"));
+        lines.extend(found);
+    };
     if chosen("rows") {
-        lines.extend(rows::run(Size::Long).await);
+        note(rows::run(Size::Long).await);
     }
     if chosen("commit") {
-        lines.extend(commit::run(Size::Long).await);
+        note(commit::run(Size::Long).await);
     }
     if chosen("disk_full") {
-        lines.extend(disk_full::run(Size::Long).await);
+        note(disk_full::run(Size::Long).await);
     }
     if chosen("outage") {
-        lines.extend(outage::run(Size::Long).await);
+        note(outage::run(Size::Long).await);
     }
     if chosen("promotion") {
-        lines.extend(promotion::run(Size::Long).await);
+        note(promotion::run(Size::Long).await);
     }
     if chosen("cancel_storm") {
-        lines.extend(cancel_storm::run(Size::Long).await);
+        note(cancel_storm::run(Size::Long).await);
     }
     if chosen("overload") {
-        lines.extend(overload::run(Size::Long).await);
+        note(overload::run(Size::Long).await);
     }
     if chosen("tenants") {
-        lines.extend(tenants::run(Size::Long).await);
+        note(tenants::run(Size::Long).await);
     }
     if chosen("drain") {
-        lines.extend(drain::run(Size::Long).await);
+        note(drain::run(Size::Long).await);
     }
     if chosen("kill_service") {
-        lines.extend(kill_service::run(Size::Long).await);
+        note(kill_service::run(Size::Long).await);
     }
     if chosen("stop_postgres") {
-        lines.extend(stop_postgres::run(Size::Long).await);
+        note(stop_postgres::run(Size::Long).await);
     }
     if chosen("control") {
-        lines.extend(stop_postgres::control(Size::Long).await);
+        note(stop_postgres::control(Size::Long).await);
     }
     println!("{}", report::table(&lines));
     let broken: Vec<_> = lines.iter().filter(|line| !line.held).collect();
