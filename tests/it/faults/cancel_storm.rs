@@ -105,7 +105,7 @@ async fn storm(
             1 => Prepared::list(&address, &organization),
             _ => Prepared::create_as(&address, &organization, &new(call)),
         };
-        let patience = Duration::from_micros(((caller + call) % 40 * 500) as u64);
+        let patience = Duration::from_micros(((caller + call) % 40 * 1500) as u64);
         let Some(wire) = &wire else { continue };
         if timeout(patience, wire.call(&request)).await.is_err() {
             cancelled += 1;

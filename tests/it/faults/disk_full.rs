@@ -1,6 +1,7 @@
 //! A disk that is full: clients live in a table space of a few megabytes.
 
 use std::fs;
+use std::iter;
 use std::os::unix::fs::{MetadataExt, chown};
 use std::path::PathBuf;
 use std::process::Command;
@@ -69,7 +70,8 @@ pub(crate) async fn run(size: Size) -> Vec<Line> {
     let organization = service.org("Propia").await;
     let actor = service.actor(Role::PlatformAdmin, Some(&organization));
     let big = || CreateClientRequest {
-        notes: Some("x".repeat(2000)),
+        // Nothing that PostgreSQL could make smaller.
+        notes: Some(iter::repeat_with(nobody).take(54).collect()),
         ..client(&nobody())
     };
     let kept = actor.create(big()).await.expect("room");
