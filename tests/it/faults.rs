@@ -114,7 +114,9 @@ async fn long_form() {
     let mut lines = Vec::new();
     // Each as soon as it is known: an hour is long.
     let mut note = |found: Vec<Line>| {
-        found.iter().for_each(|line| println!("{line}"));
+        for line in &found {
+            println!("{line}");
+        }
         lines.extend(found);
     };
     if chosen("rows") {
