@@ -3,6 +3,7 @@
 //! Everything is read once, at the start, and all mistakes are told at once.
 
 mod auth;
+mod check;
 mod listener;
 mod metrics;
 
@@ -15,11 +16,11 @@ use clap::{Args, Parser, Subcommand};
 use tracing_subscriber::filter::Targets;
 
 use crate::config::metrics::MetricsArgs;
-use crate::domain::principal::{Policy, Role};
+use crate::domain::principal::Policy;
 use crate::listener::ListenerConfig;
-use crate::postgres;
 
 pub use auth::Auth;
+use check::{number, place, roles, switch};
 
 /// The gRPC service that owns the clients of an event company.
 ///
@@ -307,85 +308,6 @@ impl Cli {
             },
             log,
         })
-    }
-}
-
-fn switch(name: &str, value: &str, mistakes: &mut Vec<String>) -> bool {
-    match value {
-        "on" => true,
-        "off" => false,
-        other => {
-            mistakes.push(format!("{name}: {other:?} is neither on nor off"));
-            false
-        }
-    }
-}
-
-fn number(
-    name: &str,
-    value: &str,
-    range: std::ops::RangeInclusive<u64>,
-    mistakes: &mut Vec<String>,
-) -> u64 {
-    value
-        .parse()
-        .ok()
-        .filter(|number| range.contains(number))
-        .unwrap_or_else(|| {
-            let (least, most) = (range.start(), range.end());
-            mistakes.push(format!(
-                "{name}: {value:?} is no whole number from {least} to {most}"
-            ));
-            *least
-        })
-}
-
-fn roles(value: &str, mistakes: &mut Vec<String>) -> Vec<Role> {
-    let mut roles = Vec::new();
-    for name in value
-        .split(',')
-        .map(str::trim)
-        .filter(|name| !name.is_empty())
-    {
-        match Role::from_name(name) {
-            Some(role) => roles.push(role),
-            None => mistakes.push(format!(
-                "CLIENTS_ADMIN_PANEL_ROLES: {name:?} is none of {}",
-                Role::ALL.map(Role::as_str).join(", ")
-            )),
-        }
-    }
-    if roles.is_empty() {
-        mistakes.push("CLIENTS_ADMIN_PANEL_ROLES: names no role".to_owned());
-    }
-    roles
-}
-
-fn place(url: Option<&str>, folder: Option<PathBuf>, mistakes: &mut Vec<String>) -> Option<Place> {
-    match url.filter(|url| !url.is_empty()) {
-        // The parser's own words may quote the URL and the password in it.
-        Some(url) => match url.parse() {
-            Ok(config) => Some(Place::Given(Box::new(config))),
-            Err(_) => {
-                mistakes.push(
-                    "DATABASE_URL: is no PostgreSQL address; write for example \
-                     postgres://user:password@host:5432/database"
-                        .to_owned(),
-                );
-                None
-            }
-        },
-        None => match folder.or_else(postgres::default_data_dir) {
-            Some(folder) => Some(Place::Private(folder)),
-            None => {
-                mistakes.push(
-                    "CLIENTS_DATA_DIR: no home folder is known; name a folder for the private \
-                     PostgreSQL"
-                        .to_owned(),
-                );
-                None
-            }
-        },
     }
 }
 

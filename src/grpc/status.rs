@@ -134,6 +134,11 @@ fn metadata(error: &Error, request_id: &str) -> HashMap<String, String> {
             log(error, request_id, cause);
             pair("retry_safe", retry_safe.to_string())
         }
+        // Told by the thousand, and counted: the layers have one line for many.
+        Error::System {
+            reason: Reason::ServerOverloaded,
+            ..
+        } => HashMap::new(),
         Error::System { reason, cause } => {
             let error_id = log(error, request_id, cause);
             if *reason == Reason::Internal {
@@ -152,8 +157,7 @@ fn log(error: &Error, request_id: &str, cause: &Cause) -> String {
     let (reason, causes) = (error.reason().as_str(), causes(cause.as_ref()));
     match error.reason() {
         // What a caller can bring about at will is no fault of ours.
-        Reason::ServerOverloaded
-        | Reason::ShuttingDown
+        Reason::ShuttingDown
         | Reason::MessageTooLarge
         | Reason::MethodNotFound
         | Reason::DeadlineExceeded

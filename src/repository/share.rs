@@ -1,7 +1,7 @@
 //! Who works on the database, and who waits: a tenant's flood is its own.
 //!
 //! There are as many turns as connections. One organization holds at most
-//! three quarters of them and has so many more calls waiting; who comes next is
+//! half of them and has so many more calls waiting; who comes next is
 //! the organization with the fewest turns. So a tenant that floods waits for
 //! itself, and a call of any other finds a turn at once.
 
@@ -61,7 +61,7 @@ impl Shares {
 
     /// Most turns of one tenant.
     fn most(&self) -> usize {
-        self.turns - self.turns / 4
+        self.turns.div_ceil(2)
     }
 
     /// Most waiting calls of one tenant; writes may still come where there is
@@ -203,21 +203,21 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_flood_leaves_a_quarter_to_others() {
+    async fn a_flood_leaves_half_to_others() {
         let shares = Shares::new(8);
-        let flood = turns(&shares, tenant(1), 6).await;
+        let flood = turns(&shares, tenant(1), 4).await;
         let refused = shares.turn(tenant(1), Mode::Write).await;
         assert_eq!(
-            refused.err().expect("six").reason(),
+            refused.err().expect("four").reason(),
             Reason::ServerOverloaded
         );
-        let others = turns(&shares, tenant(2), 2).await;
+        let others = turns(&shares, tenant(2), 4).await;
         assert!(
             shares.turn(tenant(3), Mode::Write).await.is_err(),
             "none left"
         );
         drop((flood, others));
-        turns(&shares, tenant(1), 6).await;
+        turns(&shares, tenant(1), 4).await;
         assert!(shares.state().tenants.is_empty());
         assert_eq!(shares.state().free, 8);
     }
@@ -225,8 +225,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_has_fewest_turns_is_next() {
         let shares = Shares::new(4);
-        let mut flood = turns(&shares, tenant(1), 3).await;
-        let last = turns(&shares, tenant(2), 1).await;
+        let mut flood = turns(&shares, tenant(1), 2).await;
+        let last = turns(&shares, tenant(2), 2).await;
         let wait = |number| {
             let shares = shares.clone();
             let waiting = async move { shares.turn(tenant(number), Mode::Write).await };
@@ -238,7 +238,7 @@ mod tests {
         flood.pop();
         tokio::task::yield_now().await;
         assert!(second.is_finished(), "it has none");
-        assert!(!first.is_finished(), "it came first and has two");
+        assert!(!first.is_finished(), "it came first and has one");
         drop((flood, last));
         first.await.expect("no panic").expect("its turn");
     }

@@ -1,9 +1,8 @@
 //! Peers that mean harm. Meanwhile and afterwards those who mean well are
 //! answered, memory stays within bounds and descriptors come back.
 //!
-//! Each scenario is a function of its size: the tests take small ones;
-//! `cargo test --test it -- --ignored --nocapture abuse::at_length` takes big
-//! ones and prints what was promised and seen.
+//! Each scenario is a function of its size: the tests take small ones, the long
+//! forms (`faults.rs`) big ones.
 
 mod calls;
 mod floods;
@@ -14,6 +13,8 @@ mod stand;
 use std::time::Duration;
 
 use stand::Stand;
+
+use crate::faults::report::Line;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn floods_of_frames() {
@@ -53,9 +54,8 @@ async fn more_connections_than_descriptors() {
     sockets::greeting(&stand, 500).await.holds();
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "takes minutes"]
-async fn at_length() {
+/// All of them in big sizes, for the table of long forms.
+pub(crate) async fn at_length() -> Vec<Line> {
     let stand = Stand::start().await;
     let minute = Duration::from_mins(1);
     let mut outcomes = Vec::new();
@@ -73,7 +73,5 @@ async fn at_length() {
     let few = Stand::with_descriptors(128).await;
     outcomes.push(sockets::silent(&few, 500).await);
     outcomes.push(sockets::greeting(&few, 500).await);
-    for outcome in outcomes {
-        outcome.holds();
-    }
+    outcomes.iter().map(stand::Outcome::line).collect()
 }

@@ -23,7 +23,7 @@ mod outage;
 mod overload;
 mod promotion;
 mod proxy;
-mod report;
+pub(crate) mod report;
 mod rows;
 mod server;
 mod stop_postgres;
@@ -31,6 +31,10 @@ mod tenants;
 mod wire;
 
 use report::{Line, Size};
+
+use crate::abuse;
+use crate::hostile::fuzz;
+use crate::strangers::no_stranger_gets_in_to;
 
 /// Asserts that every promise that any machine can keep is held.
 #[track_caller]
@@ -122,6 +126,15 @@ async fn long_form() {
     if chosen("rows") {
         note(rows::run(Size::Long).await);
     }
+    if chosen("random") {
+        note(vec![random().await]);
+    }
+    if chosen("strangers") {
+        note(vec![strangers().await]);
+    }
+    if chosen("abuse") {
+        note(abuse::at_length().await);
+    }
     if chosen("commit") {
         note(commit::run(Size::Long).await);
     }
@@ -158,4 +171,25 @@ async fn long_form() {
     println!("{}", report::table(&lines));
     let broken: Vec<_> = lines.iter().filter(|line| !line.held).collect();
     assert!(broken.is_empty(), "{} not held", broken.len());
+}
+
+/// Requests at random, over a socket: 200 000 of them.
+async fn random() -> Line {
+    let sent = fuzz::run(50_000).await;
+    let runs = sent.as_ref().map_or(0, |(sent, _)| *sent);
+    let held = runs >= 200_000;
+    let seen = match sent {
+        Ok((_, fine)) => format!("0; taken: {fine:?} of creations, changes, lists, any method"),
+        Err(failure) => failure,
+    };
+    let promise = "requests at random: panics, UNKNOWN, INTERNAL";
+    Line::new(promise, runs, seen, "0", held)
+}
+
+/// Every method, called with every bad identity, in both modes.
+async fn strangers() -> Line {
+    // Asserts that nobody is let in and no row changes.
+    let calls = no_stranger_gets_in_to(10).await;
+    let promise = "strangers: every method × every bad identity × both modes";
+    Line::new(promise, calls, "0 let in", "0 let in", true)
 }

@@ -3,7 +3,7 @@
 
 mod bytes;
 mod fields;
-mod fuzz;
+pub(crate) mod fuzz;
 mod metadata;
 pub(crate) mod walk;
 

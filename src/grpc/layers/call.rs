@@ -14,6 +14,7 @@ use tower::{Layer, Service};
 use tracing::Instrument as _;
 
 use super::panic::Panicked;
+use super::penalty::Penalties;
 use crate::error::{Error, Problem, Reason};
 use crate::grpc::context::{Context, REQUEST_ID};
 use crate::grpc::{span, status};
@@ -25,12 +26,16 @@ use crate::metrics::Metrics;
 #[derive(Clone)]
 pub struct CallLayer {
     metrics: Metrics,
+    penalties: Penalties,
 }
 
 impl CallLayer {
     /// A layer that counts into `metrics`.
     pub fn new(metrics: Metrics) -> Self {
-        Self { metrics }
+        Self {
+            metrics,
+            penalties: Penalties::default(),
+        }
     }
 }
 
@@ -38,8 +43,11 @@ impl<S> Layer<S> for CallLayer {
     type Service = CallService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        let metrics = self.metrics.clone();
-        CallService { inner, metrics }
+        CallService {
+            inner,
+            metrics: self.metrics.clone(),
+            penalties: self.penalties.clone(),
+        }
     }
 }
 
@@ -48,6 +56,7 @@ impl<S> Layer<S> for CallLayer {
 pub struct CallService<S> {
     inner: S,
     metrics: Metrics,
+    penalties: Penalties,
 }
 
 impl<S> Service<Request<Body>> for CallService<S>
@@ -72,6 +81,7 @@ where
         let span = span::of(&method, &context, request.headers());
         request.extensions_mut().insert(context.clone());
         let ours = span.clone();
+        let penalties = self.penalties.clone();
         let answer = self.inner.call(request);
         let call = async move {
             let mut response = answer.await?;
@@ -81,10 +91,18 @@ where
                 response = status::of(&error, Some(&context)).into_http();
             }
             let code = code(response.headers());
+            let refused = is_for_want_of_room(code, response.headers());
+            if refused {
+                penalties.serve().await;
+            }
             count.end(code);
             span::end(&ours, code);
             if let Ok(id) = HeaderValue::from_str(&context.request_id) {
                 response.headers_mut().insert(REQUEST_ID, id);
+            }
+            if refused {
+                penalties.tell();
+                return Ok(response);
             }
             tracing::info!(
                 request_id = context.request_id,
@@ -104,6 +122,11 @@ fn code(headers: &HeaderMap) -> Code {
     headers
         .get(Status::GRPC_STATUS)
         .map_or(Code::Ok, |code| Code::from_bytes(code.as_bytes()))
+}
+
+/// Whether the call may be made again when there is room.
+fn is_for_want_of_room(code: Code, headers: &HeaderMap) -> bool {
+    code == Code::ResourceExhausted && headers.contains_key("grpc-retry-pushback-ms")
 }
 
 /// What tonic refused before or instead of a handler. Such a status has no

@@ -14,6 +14,7 @@ pub mod admission;
 pub mod call;
 pub mod deadline;
 pub mod panic;
+mod penalty;
 
 pub use admission::{Admission, Class, Drain};
 pub use call::CallLayer;

@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tonic::transport::Endpoint;
 
+use crate::faults::report::{Line, millis};
 use crate::support::{Actor, App, Folder, Process, Service, at_once};
 
 /// What those who mean well may be kept waiting, and what an attack may cost.
@@ -142,6 +143,31 @@ impl Outcome {
             NEWCOMER.as_secs_f64() * 1000.0,
             MEMORY >> 20,
         );
+    }
+
+    /// As a line of the table of long forms.
+    pub(crate) fn line(&self) -> Line {
+        let left = self.descriptors.1.saturating_sub(self.descriptors.0);
+        let held = self.failures.is_empty()
+            && (self.calls > 0 && self.runs > 0)
+            && (self.known < KNOWN && self.newcomer < NEWCOMER)
+            && (self.grown < MEMORY && left == 0 && !self.panicked);
+        let seen = format!(
+            "{} of others' {} calls failed; a caller who is known waits {}, a new one {}; {} MiB, {left} descriptors more",
+            self.failures.len(),
+            self.calls,
+            millis(self.known),
+            millis(self.newcomer),
+            self.grown >> 20,
+        );
+        let limit = format!(
+            "0; {}, {}; {} MiB, 0",
+            millis(KNOWN),
+            millis(NEWCOMER),
+            MEMORY >> 20
+        );
+        let promise = format!("abuse: {}", self.promise);
+        Line::new(&promise, self.runs, seen, &limit, held)
     }
 
     /// Asserts what is promised of every attack.

@@ -99,7 +99,8 @@ async fn down(site: &mut Site, rounds: u32) -> Vec<Line> {
         site.up().await;
         back.push(stage.back().await);
     }
-    let seen = format!("{} otherwise {:?}", otherwise.len(), otherwise.first());
+    otherwise.dedup();
+    let seen = format!("{} otherwise {otherwise:?}", otherwise.len());
     vec![
         Line::longest("PostgreSQL down: answered", &answers, 2500),
         Line::new(

@@ -134,9 +134,15 @@ fn processor() -> u32 {
 pub(crate) async fn run(size: Size) -> Vec<Line> {
     let time = Duration::from_secs(size.pick(1, 15));
     let site = Site::start(&[]).await;
+    let seeded = site
+        .seeded(size.pick(4, 50), size.pick(2_000, 100_000))
+        .await;
     let service = site.service(&site.url(), &[]);
-    let organization = service.org("Propia").await;
-    let calls = mix(&service, &organization).await;
+    let mut calls = Vec::new();
+    for organization in &seeded[..4] {
+        calls.extend(mix(&service, organization).await.iter().cloned());
+    }
+    let calls: Arc<[Prepared]> = calls.into();
     let wires = wires(&service, WIRES).await;
     // The first calls open connections and plan statements.
     peak(&wires, &calls, time / 2).await;

@@ -170,6 +170,23 @@ impl Site {
         running.stop().await.expect("in order");
     }
 
+    /// Organizations of a database that is in use: so many, and clients in all.
+    pub(crate) async fn seeded(&self, organizations: u32, clients: u32) -> Vec<String> {
+        let (organizations, clients) = (organizations.to_string(), clients.to_string());
+        let arguments = [
+            "seed",
+            "--organizations",
+            &organizations,
+            "--clients",
+            &clients,
+        ];
+        let loaded = Service::run(&arguments, &[("DATABASE_URL", &self.url())]);
+        assert!(loaded.status.success(), "{loaded:?}");
+        let ids = "SELECT id::text FROM organizations ORDER BY id";
+        let rows = self.superuser().await.query(ids, &[]).await.expect("asked");
+        rows.iter().map(|row| row.get(0)).collect()
+    }
+
     /// A service on `url`, at a port that stays its own when it is started again.
     pub(crate) fn service(&self, url: &str, more: &[(&str, &str)]) -> Serving {
         let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());

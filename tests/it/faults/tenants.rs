@@ -21,15 +21,16 @@ const WIRES: usize = 10;
 pub(crate) async fn run(size: Size) -> Vec<Line> {
     let time = Duration::from_secs(size.pick(1, 20));
     let site = Site::start(&[]).await;
+    let seeded = site
+        .seeded(size.pick(8, 50), size.pick(2_000, 100_000))
+        .await;
     let service = site.service(&site.url(), &[]);
     let mut tenants = Vec::new();
-    for tenant in 0..TENANTS {
-        let organization = service.org(&format!("Inquilino {tenant}")).await;
-        let calls = mix(&service, &organization).await;
+    for organization in &seeded[..TENANTS] {
+        let calls = mix(&service, organization).await;
         tenants.push((wires(&service, 1).await, calls));
     }
-    let noisy = service.org("Ruidosa").await;
-    let noisy_calls = mix(&service, &noisy).await;
+    let noisy_calls = mix(&service, &seeded[TENANTS]).await;
     let noisy_wires = wires(&service, WIRES).await;
 
     // The first calls open connections and plan statements.

@@ -9,14 +9,17 @@ use proptest::option::weighted;
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
 use proptest::sample::select;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
+use prost_reflect::{FieldDescriptor, Kind, Value};
 use prost_types::FieldMask;
 use tokio::runtime::Handle;
 use tokio::task::block_in_place;
 use tonic::Code;
 
+use super::walk::{Field, Rows};
 use crate::support::{App, Failure, client};
 
-const CASES: u32 = 300;
+/// Cases of a plain `cargo test`: four requests each.
+const CASES: u32 = 1_300;
 
 /// Texts that have broken programs before.
 const NASTY: [&str; 24] = [
@@ -172,8 +175,26 @@ fn list(token: String) -> impl Strategy<Value = ListClientsRequest> {
     )
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_message_at_random_is_a_fault_of_ours() {
+/// A value for a field of a message, of its kind.
+fn value(field: &FieldDescriptor, text: String, number: i32) -> Value {
+    let value = match field.kind() {
+        Kind::String => Value::String(text),
+        Kind::Bool => Value::Bool(number % 2 == 0),
+        Kind::Enum(_) => Value::EnumNumber(number),
+        Kind::Int64 => Value::I64(i64::from(number) << (text.len() % 32)),
+        _ => Value::I32(number),
+    };
+    if field.is_list() {
+        return Value::List(vec![value]);
+    }
+    value
+}
+
+/// Sends `cases` times four requests at random over a socket: a creation, a
+/// change, a list, and one of any method that is right but for one field.
+/// How many there were, and how many of each kind were taken; fails at the
+/// first answer that is no fault of the caller's.
+pub(crate) async fn run(cases: u32) -> Result<(u32, [u32; 4]), String> {
     let app = App::start().await;
     let own = app.org("Propia").await;
     let actor = own.platform_admin();
@@ -185,37 +206,53 @@ async fn no_message_at_random_is_a_fault_of_ours() {
     };
     let token = actor.list(two).await.expect("listed").next_page_token;
     assert!(!token.is_empty());
+    let rows = Rows::of(&app).await;
+    let fields = Field::all();
 
     // The same cases in every run: a failure can be repeated.
     let config = Config {
-        cases: CASES,
+        cases,
         failure_persistence: None,
         ..Config::default()
     };
     let seed = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let mut runner = TestRunner::new_with_rng(config, seed);
-    let fine = [const { Cell::new(0) }; 3];
-    let requests = (create(), update(made.id), list(token));
-    let outcome = runner.run(&requests, |(create, update, list)| {
+    let fine = [const { Cell::new(0) }; 4];
+    let sent = Cell::new(0);
+    let any_field = (0..fields.len(), text(), any::<i32>());
+    let requests = (create(), update(made.id), list(token), any_field);
+    let outcome = runner.run(&requests, |(create, update, list, (at, text, number))| {
+        let field = &fields[at];
         let answers = block_in_place(|| {
             Handle::current().block_on(async {
                 [
                     actor.create(create).await.map(drop),
                     actor.update(update).await.map(drop),
                     actor.list(list).await.map(drop),
+                    field.send(&rows, value(field.last(), text, number)).await,
                 ]
             })
         });
         for (answer, fine) in answers.into_iter().zip(&fine) {
+            sent.set(sent.get() + 1);
             fine.set(fine.get() + u32::from(answer.is_ok()));
             answer.or_else(|failure| expected(&failure))?;
         }
         Ok(())
     });
-    assert!(outcome.is_ok(), "{outcome:?}");
+    match outcome {
+        Ok(()) => Ok((sent.get(), fine.map(Cell::into_inner))),
+        Err(failure) => Err(failure.to_string()),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_message_at_random_is_a_fault_of_ours() {
+    let (sent, fine) = run(CASES).await.expect("no fault of ours");
+    assert_eq!(sent, CASES * 4);
     // Neither all refused nor all taken, or nothing was tried.
     assert!(
-        fine.iter().all(|fine| (10..CASES).contains(&fine.get())),
+        fine.iter().all(|fine| (10..CASES).contains(fine)),
         "{fine:?}"
     );
 }

@@ -24,8 +24,8 @@ use super::issuer::Issuer;
 /// Connections of a service to its database.
 pub(crate) const CONNECTIONS: usize = 8;
 
-/// How many of them one organization has at most: three quarters.
-pub(crate) const SHARE: usize = 6;
+/// How many of them one organization has at most: half.
+pub(crate) const SHARE: usize = 4;
 
 /// A running service.
 pub(crate) struct App {

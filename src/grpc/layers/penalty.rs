@@ -1,0 +1,74 @@
+//! What becomes of calls refused for want of room.
+//!
+//! Callers who repeat at once what was refused would cost more than those who
+//! are served. So they hear of it a little later, when the call has given back
+//! its place already; and the log has one line a second for all of them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::time::sleep;
+
+/// How much later. RetryInfo asks for twice as long.
+const PENALTY: Duration = Duration::from_millis(100);
+/// Refusals held back at once; those beyond are told at once.
+const HELD_MOST: usize = 2048;
+
+/// Refusals on their way.
+#[derive(Clone)]
+pub(super) struct Penalties(Arc<State>);
+
+struct State {
+    began: Instant,
+    held: AtomicUsize,
+    untold: AtomicU64,
+    /// The second since `began` that has its line.
+    told: AtomicU64,
+}
+
+impl Default for Penalties {
+    fn default() -> Self {
+        Self(Arc::new(State {
+            began: Instant::now(),
+            held: AtomicUsize::new(0),
+            untold: AtomicU64::new(0),
+            told: AtomicU64::new(0),
+        }))
+    }
+}
+
+impl Penalties {
+    /// Holds a refusal back.
+    pub(super) async fn serve(&self) {
+        let _held = Held(&self.0.held);
+        if self.0.held.fetch_add(1, Ordering::Relaxed) < HELD_MOST {
+            sleep(PENALTY).await;
+        }
+    }
+
+    /// Logs a refusal, with those that had no line of their own.
+    pub(super) fn tell(&self) {
+        let State {
+            began,
+            untold,
+            told,
+            ..
+        } = &*self.0;
+        untold.fetch_add(1, Ordering::Relaxed);
+        let second = began.elapsed().as_secs() + 1;
+        if told.swap(second, Ordering::Relaxed) != second {
+            let calls = untold.swap(0, Ordering::Relaxed);
+            tracing::warn!(calls, "refused for want of room");
+        }
+    }
+}
+
+/// One refusal held back.
+struct Held<'a>(&'a AtomicUsize);
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
