@@ -145,10 +145,6 @@ impl Database {
         if tokio::runtime::Handle::try_current().is_err() {
             return held.discard();
         }
-        // Left in the middle of a COMMIT: its manager trusts it no more.
-        if AnsiTransactionManager::is_broken_transaction_manager(&mut *held.connection) {
-            return held.discard();
-        }
         let settings = self.settings.clone();
         self.tasks.spawn(async move {
             let ended = timeout(ABANDONED, async {

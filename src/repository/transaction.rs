@@ -31,6 +31,9 @@ const END: Duration = Duration::from_secs(5);
 pub(super) struct Transaction {
     /// `None` once it has ended.
     held: Option<Held>,
+    /// Whether COMMIT or ROLLBACK is on its way: dropped then, its manager
+    /// trusts the connection no more.
+    ending: bool,
     database: Database,
     scope: Scope,
     mode: Mode,
@@ -53,6 +56,7 @@ impl Transaction {
             Ok(Ok(())) => {
                 return Ok(Self {
                     held: Some(held),
+                    ending: false,
                     database: database.clone(),
                     scope,
                     mode,
@@ -99,6 +103,7 @@ impl Transaction {
                 return Err(failure);
             }
         };
+        self.ending = true;
         let commit = AnsiTransactionManager::commit_transaction(&mut *self);
         match timeout(END, commit).await {
             Ok(Ok(())) => {
@@ -125,6 +130,7 @@ impl Transaction {
 
     /// Ends the transaction and leaves no trace of it.
     pub(super) async fn rollback(mut self) {
+        self.ending = true;
         let rollback = AnsiTransactionManager::rollback_transaction(&mut *self);
         match timeout(END, rollback).await {
             // A rollback that fails leaves its mark in the transaction manager,
@@ -143,8 +149,10 @@ impl Transaction {
 
 impl Drop for Transaction {
     fn drop(&mut self) {
-        if let Some(held) = self.held.take() {
-            self.database.abandon(held);
+        match self.held.take() {
+            Some(held) if self.ending => held.discard(),
+            Some(held) => self.database.abandon(held),
+            None => {}
         }
     }
 }

@@ -93,7 +93,7 @@ where
             let code = code(response.headers());
             let refused = is_for_want_of_room(code, response.headers());
             if refused {
-                penalties.serve().await;
+                penalties.serve(began.elapsed()).await;
             }
             count.end(code);
             span::end(&ours, code);

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 
-/// How much later. RetryInfo asks for twice as long.
+/// How long after the call began, at least. RetryInfo asks for twice as long.
 const PENALTY: Duration = Duration::from_millis(100);
 /// Refusals held back at once; those beyond are told at once.
 const HELD_MOST: usize = 2048;
@@ -39,11 +39,12 @@ impl Default for Penalties {
 }
 
 impl Penalties {
-    /// Holds a refusal back.
-    pub(super) async fn serve(&self) {
+    /// Holds the refusal of a call back that began so long ago; one that has
+    /// waited for its turn has waited enough.
+    pub(super) async fn serve(&self, ago: Duration) {
         let _held = Held(&self.0.held);
         if self.0.held.fetch_add(1, Ordering::Relaxed) < HELD_MOST {
-            sleep(PENALTY).await;
+            sleep(PENALTY.saturating_sub(ago)).await;
         }
     }
 

@@ -177,17 +177,13 @@ fn list(token: String) -> impl Strategy<Value = ListClientsRequest> {
 
 /// A value for a field of a message, of its kind.
 fn value(field: &FieldDescriptor, text: String, number: i32) -> Value {
-    let value = match field.kind() {
+    match field.kind() {
         Kind::String => Value::String(text),
         Kind::Bool => Value::Bool(number % 2 == 0),
         Kind::Enum(_) => Value::EnumNumber(number),
         Kind::Int64 => Value::I64(i64::from(number) << (text.len() % 32)),
         _ => Value::I32(number),
-    };
-    if field.is_list() {
-        return Value::List(vec![value]);
     }
-    value
 }
 
 /// Sends `cases` times four requests at random over a socket: a creation, a
