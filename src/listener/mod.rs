@@ -1,7 +1,7 @@
 //! The door: sockets in, connections that speak HTTP/2 out.
 //!
 //! tonic's own accept loop has no bound, waits for ever on a peer that says
-//! nothing, and spins when descriptors run out. Here a peer has a [`Place`]
+//! nothing, and spins when descriptors run out. Here a peer has a [`places::Place`]
 //! before anything is done for it, and reaches tonic only once TLS is agreed
 //! and the HTTP/2 preface is read, both within their time. A stranger can cost
 //! no more than a socket and a small task for a few seconds.

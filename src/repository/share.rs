@@ -191,7 +191,7 @@ mod tests {
     use super::*;
 
     fn tenant(number: u128) -> Tenant {
-        Some(OrganizationId(Uuid::from_u128(number)))
+        Tenant::from(OrganizationId(Uuid::from_u128(number)))
     }
 
     async fn turns(shares: &Shares, tenant: Tenant, count: usize) -> Vec<Turn> {

@@ -21,7 +21,8 @@ fn corpus(target: &str) -> Vec<Vec<u8>> {
 
 #[test]
 fn what_was_found_by_fuzzing_stays_found() {
-    let targets: [(&str, fn(&[u8])); 6] = [
+    type Property = fn(&[u8]);
+    let targets: [(&str, Property); 6] = [
         ("rfc", properties::rfc),
         ("email", properties::email),
         ("phone", properties::phone),

@@ -36,7 +36,10 @@ impl TraceService for Collector {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let number = bytes
+        .iter()
+        .fold(0, |number: u128, byte| number << 8 | u128::from(*byte));
+    format!("{number:0width$x}", width = 2 * bytes.len())
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,7 +2,7 @@
 //!
 //! 1. request id, log and metrics by code ([`call`]): whatever refuses the call
 //!    further in is told and counted under its id;
-//! 2. panic ([`panic`]): INTERNAL, for the one call only;
+//! 2. panic ([`mod@panic`]): INTERNAL, for the one call only;
 //! 3. deadline ([`deadline`]): it bounds waiting for everything further in;
 //! 4. in-flight limit ([`admission`]): a refused call costs neither identity
 //!    nor message;
