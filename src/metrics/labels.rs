@@ -119,6 +119,7 @@ impl ShedLabels {
             Class::Write => "write",
             Class::Get => "get",
             Class::List => "list",
+            Class::Public => "public",
             Class::Health => "health",
         };
         let why = match why {
@@ -129,7 +130,7 @@ impl ShedLabels {
     }
 
     pub(super) fn all() -> impl Iterator<Item = Self> {
-        let classes = [Class::Write, Class::Get, Class::List].into_iter();
+        let classes = [Class::Write, Class::Get, Class::List, Class::Public].into_iter();
         classes.flat_map(|class| [Why::InFlight, Why::Share].map(|why| Self::of(class, why)))
     }
 }

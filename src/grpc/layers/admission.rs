@@ -27,6 +27,9 @@ use crate::metrics::{Metrics, Why};
 pub enum Class {
     /// Probes: always let in.
     Health,
+    /// What anybody may ask without saying who they are: reflection, methods
+    /// that nobody knows.
+    Public,
     /// Lists, searches, summaries: dear to us, repeated with ease.
     List,
     /// Point reads.
@@ -42,9 +45,9 @@ impl Class {
         let begins = |verbs: &[&str]| verbs.iter().any(|verb| method.starts_with(verb));
         if service == "/grpc.health.v1.Health" {
             Self::Health
-        } else if !service.starts_with("/nvito.clients.")
-            || begins(&["List", "Suggest", "Summarize", "Export", "Watch"])
-        {
+        } else if !service.starts_with("/nvito.clients.") {
+            Self::Public
+        } else if begins(&["List", "Suggest", "Summarize", "Export", "Watch"]) {
             Self::List
         } else if begins(&["Get", "BatchGet", "Validate"]) {
             Self::Get
@@ -54,10 +57,12 @@ impl Class {
     }
 
     /// How many of `most` calls in flight may be there for one of this class
-    /// to come in: lists are shed before gets, gets before writes.
+    /// to come in: what is public is shed before lists, lists before gets, gets
+    /// before writes.
     fn room(self, most: usize) -> usize {
         match self {
             Self::Health => usize::MAX,
+            Self::Public => most.div_ceil(4),
             Self::List => most.div_ceil(2),
             Self::Get => most.div_ceil(4) * 3,
             Self::Write => most,
@@ -229,12 +234,12 @@ mod tests {
             assert_eq!(clients(method), Class::Write, "{method}");
         }
         assert_eq!(Class::of("/grpc.health.v1.Health/Check"), Class::Health);
-        assert_eq!(Class::of("/nobody.Knows/CreateIt"), Class::List);
-        assert_eq!(Class::of("*"), Class::List);
+        assert_eq!(Class::of("/nobody.Knows/CreateIt"), Class::Public);
+        assert_eq!(Class::of("*"), Class::Public);
     }
 
     #[test]
-    fn lists_are_shed_before_gets_and_gets_before_writes() {
+    fn the_dispensable_is_shed_first() {
         let (_drain, draining) = Drain::new();
         let admission = Admission::new(8, draining, Metrics::default());
         let admit = |class| admission.admit(class);
@@ -245,6 +250,7 @@ mod tests {
             }
             assert_eq!(places.len(), expected, "{class:?}");
         };
+        fill(Class::Public, 2);
         fill(Class::List, 4);
         fill(Class::Get, 6);
         fill(Class::Write, 8);
@@ -260,7 +266,7 @@ mod tests {
         let (drain, draining) = Drain::new();
         let admission = Admission::new(8, draining, Metrics::default());
         drain.begin(Instant::now());
-        for class in [Class::List, Class::Get, Class::Write] {
+        for class in [Class::Public, Class::List, Class::Get, Class::Write] {
             let refused = admission.admit(class).err().map(|error| error.reason());
             assert_eq!(refused, Some(Reason::ShuttingDown));
         }
