@@ -14,6 +14,7 @@
 mod cancel_storm;
 mod commit;
 mod controls;
+mod cores;
 mod disk_full;
 mod drain;
 mod kill_service;

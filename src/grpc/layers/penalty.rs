@@ -12,6 +12,9 @@ use tokio::time::sleep;
 
 /// How long after the call began, at least. RetryInfo asks for twice as long.
 const PENALTY: Duration = Duration::from_millis(100);
+/// Refusals are told together, as often as this: a connection with many of
+/// them writes once for all.
+const TICK: Duration = Duration::from_millis(10);
 /// Refusals held back at once; those beyond are told at once.
 const HELD_MOST: usize = 2048;
 
@@ -44,7 +47,10 @@ impl Penalties {
     pub(super) async fn serve(&self, ago: Duration) {
         let _held = Held(&self.0.held);
         if self.0.held.fetch_add(1, Ordering::Relaxed) < HELD_MOST {
-            sleep(PENALTY.saturating_sub(ago)).await;
+            let rest = PENALTY.saturating_sub(ago);
+            let micros = (self.0.began.elapsed() + rest).as_micros() % TICK.as_micros();
+            let past = u64::try_from(micros).map_or(TICK, Duration::from_micros);
+            sleep(rest + TICK - past).await;
         }
     }
 

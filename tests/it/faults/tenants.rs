@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use super::overload::{flood, mix, wires};
+use super::cores::Apart;
+use super::overload::{connections, flood, mix, wires};
 use super::report::{Line, Size, millis, quantile};
 use super::server::Site;
 use super::wire::{Prepared, Wire};
@@ -24,7 +25,10 @@ pub(crate) async fn run(size: Size) -> Vec<Line> {
     let seeded = site
         .seeded(size.pick(8, 50), size.pick(2_000, 100_000))
         .await;
-    let service = site.service(&site.url(), &[]);
+    let service = site.service(
+        &site.url(),
+        &[("CLIENTS_DATABASE_CONNECTIONS", &connections())],
+    );
     let mut tenants = Vec::new();
     for organization in &seeded[..TENANTS] {
         let calls = mix(&service, organization).await;
@@ -33,6 +37,7 @@ pub(crate) async fn run(size: Size) -> Vec<Line> {
     let noisy_calls = mix(&service, &seeded[TENANTS]).await;
     let noisy_wires = wires(&service, WIRES).await;
 
+    let _apart = (size == Size::Long).then(|| Apart::keep(&site, &service));
     // The first calls open connections and plan statements.
     measured(&tenants, time / 2).await;
     let (mut alone, _) = measured(&tenants, time).await;
@@ -83,8 +88,8 @@ async fn measured(
         .map(|(wires, calls)| async move { flood(&wires, &calls, RATE, time).await });
     let told = calls.collect::<JoinSet<_>>().join_all().await;
     let told: Vec<_> = told.into_iter().flatten().collect();
-    let refused = told.iter().filter(|(heard, _)| !heard.is_ok()).count();
-    (told.into_iter().map(|(_, time)| time).collect(), refused)
+    let refused = told.iter().filter(|told| !told.heard.is_ok()).count();
+    (told.into_iter().map(|told| told.after).collect(), refused)
 }
 
 async fn noise(wire: Wire, calls: Arc<[Prepared]>, caller: usize, quiet: Arc<AtomicBool>) -> usize {

@@ -3,7 +3,10 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use nvito_clients::grpc::proto::{CreateClientRequest, GetClientRequest, ListClientsRequest};
+use nvito_clients::grpc::proto::{
+    Client, ClientPatch, CreateClientRequest, GetClientRequest, ListClientsRequest,
+    UpdateClientRequest,
+};
 use prost::Message;
 use prost::bytes::Bytes;
 use tokio::net::TcpStream;
@@ -145,6 +148,24 @@ impl Prepared {
             "CreateClient",
             &crate::support::client(name),
         )
+    }
+
+    /// Calls a client by a number.
+    pub(crate) fn rename(
+        address: &str,
+        organization: &str,
+        client: &Client,
+        number: usize,
+    ) -> Self {
+        let message = UpdateClientRequest {
+            id: client.id.clone(),
+            client: Some(ClientPatch {
+                name: Some(format!("Luz {number}")),
+                ..ClientPatch::default()
+            }),
+            ..UpdateClientRequest::default()
+        };
+        Self::of(address, organization, "UpdateClient", &message)
     }
 
     pub(crate) fn create_as(address: &str, organization: &str, new: &CreateClientRequest) -> Self {
