@@ -8,6 +8,9 @@ use nvito_clients::error::{Cause, causes};
 use nvito_clients::{commands, server, telemetry};
 use tokio::signal::unix::{SignalKind, signal};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main]
 async fn main() -> ExitCode {
     let config = match Cli::parse().check() {

@@ -206,7 +206,6 @@ pub(crate) async fn run(size: Size) -> Vec<Line> {
         *alone = peak(&wires, &these, time / 3).await;
     }
     let peak = peak(&wires, &calls, time).await;
-    println!("DEBUG alone {alone:?} peak {peak}");
     let before = processor();
     let (told, mut health) = tokio::join!(
         flood(&wires, &calls, peak * 5.0, time),
@@ -227,10 +226,6 @@ pub(crate) async fn run(size: Size) -> Vec<Line> {
         done += count(served) / time.as_secs_f64() / alone;
         kinds += peak * count(usual) / 8.0 / alone;
     }
-    println!(
-        "DEBUG good {:?}",
-        Kind::ALL.map(|kind| good.iter().filter(|good| **good == kind).count())
-    );
     let share = done / kinds * 100.0;
     let rate = count(good.len()) / time.as_secs_f64();
     let refused = |heard: &Heard| heard.is(Code::ResourceExhausted, "SERVER_OVERLOADED");

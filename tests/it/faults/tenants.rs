@@ -5,15 +5,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 
-use super::cores::Apart;
 use super::overload::{connections, flood, mix, wires};
-use super::report::{Line, Size, millis, quantile};
+use super::report::{Line, Size, quantile};
 use super::server::Site;
 use super::wire::{Prepared, Wire};
 
 /// Tenants with a modest rate each, in calls a second.
-const TENANTS: usize = 7;
+const TENANTS: u8 = 7;
 const RATE: f64 = 15.0;
 /// Calls that the flood has under way, on so many connections.
 const FLOOD: usize = 200;
@@ -30,14 +30,13 @@ pub(crate) async fn run(size: Size) -> Vec<Line> {
         &[("CLIENTS_DATABASE_CONNECTIONS", &connections())],
     );
     let mut tenants = Vec::new();
-    for organization in &seeded[..TENANTS] {
+    for organization in &seeded[..usize::from(TENANTS)] {
         let calls = mix(&service, organization).await;
         tenants.push((wires(&service, 1).await, calls));
     }
-    let noisy_calls = mix(&service, &seeded[TENANTS]).await;
+    let noisy_calls = mix(&service, &seeded[usize::from(TENANTS)]).await;
     let noisy_wires = wires(&service, WIRES).await;
 
-    let _apart = (size == Size::Long).then(|| Apart::keep(&site, &service));
     // The first calls open connections and plan statements.
     measured(&tenants, time / 2).await;
     let (mut alone, _) = measured(&tenants, time).await;
@@ -61,7 +60,7 @@ pub(crate) async fn run(size: Size) -> Vec<Line> {
         Line::new(
             "one tenant floods: the others' p99",
             &runs,
-            format!("{} after {}", millis(beside), millis(alone)),
+            format!("{beside:.1?} after {alone:.1?}"),
             "≤ 2×",
             beside <= alone * 2,
         )
@@ -82,10 +81,13 @@ async fn measured(
     tenants: &[(Vec<Wire>, Arc<[Prepared]>)],
     time: Duration,
 ) -> (Vec<Duration>, usize) {
-    let calls = tenants
-        .iter()
-        .cloned()
-        .map(|(wires, calls)| async move { flood(&wires, &calls, RATE, time).await });
+    let calls = tenants.iter().cloned().enumerate();
+    let calls = calls.map(|(number, (wires, calls))| async move {
+        // They do not call in step.
+        let each = Duration::from_secs(1).div_f64(RATE * f64::from(TENANTS));
+        sleep(each * u32::try_from(number).expect("few")).await;
+        flood(&wires, &calls, RATE, time).await
+    });
     let told = calls.collect::<JoinSet<_>>().join_all().await;
     let told: Vec<_> = told.into_iter().flatten().collect();
     let refused = told.iter().filter(|told| !told.heard.is_ok()).count();
