@@ -144,11 +144,11 @@ impl fmt::Display for Advisory {
     }
 }
 
-/// NFC, without the spaces and signs people put between the parts, in upper
-/// case. Only ASCII letters and `ñ` are raised: `to_uppercase` would turn `ſ`
-/// into `S` and let it pass.
+/// Without the spaces and signs people put between the parts, in upper case, in
+/// NFC: last, since what was apart may be one letter now. Only ASCII letters and
+/// `ñ` are raised: `to_uppercase` would turn `ſ` into `S` and let it pass.
 pub fn normalize(text: &str) -> String {
-    text.nfc()
+    text.chars()
         .filter(|c| !c.is_whitespace() && !matches!(c, '-' | '_' | '.' | '/'))
         .map(|c| {
             if c == 'ñ' {
@@ -157,6 +157,7 @@ pub fn normalize(text: &str) -> String {
                 c.to_ascii_uppercase()
             }
         })
+        .nfc()
         .collect()
 }
 

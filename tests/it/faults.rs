@@ -176,7 +176,7 @@ async fn long_form() {
 
 /// Requests at random, over a socket: 200 000 of them.
 async fn random() -> Line {
-    let sent = fuzz::run(50_000).await;
+    let sent = fuzz::run(52_000).await;
     let runs = sent.as_ref().map_or(0, |(sent, _)| *sent);
     let held = runs >= 200_000;
     let seen = match sent {
