@@ -79,3 +79,34 @@ impl Drop for Held<'_> {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn refusals_are_told_late_but_for_those_beyond() {
+        let penalties = Penalties::default();
+        let began = tokio::time::Instant::now();
+        penalties.serve(Duration::ZERO).await;
+        let late = began.elapsed();
+        assert!(
+            (PENALTY..=PENALTY + TICK + Duration::from_millis(1)).contains(&late),
+            "{late:?}"
+        );
+
+        let mut all = tokio::task::JoinSet::new();
+        for _ in 0..HELD_MOST {
+            let penalties = penalties.clone();
+            all.spawn(async move { penalties.serve(Duration::ZERO).await });
+        }
+        while penalties.0.held.load(Ordering::Relaxed) < HELD_MOST {
+            tokio::task::yield_now().await;
+        }
+        let began = tokio::time::Instant::now();
+        penalties.serve(Duration::ZERO).await;
+        assert_eq!(began.elapsed(), Duration::ZERO);
+        all.join_all().await;
+        assert_eq!(penalties.0.held.load(Ordering::Relaxed), 0);
+    }
+}
