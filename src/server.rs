@@ -135,7 +135,7 @@ pub async fn run(
         EventServiceServer::new(Events::new(gate.clone())).max_decoding_message_size(MESSAGE_MOST);
     let directory =
         DirectoryServiceServer::new(Directory::new(gate)).max_decoding_message_size(MESSAGE_MOST);
-    let identified = IdentityLayer(identity.clone());
+    let identified = IdentityLayer::new(identity.clone(), config.in_flight, metrics.clone());
     let (reflection, reflection_alpha) = if config.reflection {
         (
             Some(reflection().build_v1()?),

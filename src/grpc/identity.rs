@@ -4,6 +4,7 @@
 //! may be somebody else's.
 
 mod layer;
+mod tenants;
 
 use std::sync::Arc;
 

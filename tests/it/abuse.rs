@@ -36,7 +36,10 @@ async fn bytes_that_trickle() {
     let stand = Stand::start().await;
     let limit = Duration::from_secs(7);
     sockets::slow_preface(&stand, 100, limit).await.holds();
-    calls::slow_body(&stand, 100, Some(1)).await.holds();
+    // Each is answered.
+    let slow = calls::slow_body(&stand, 100, Some(1)).await;
+    assert_eq!(slow.runs, 100);
+    slow.holds();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -44,7 +47,7 @@ async fn calls_that_are_too_big() {
     let stand = Stand::start().await;
     calls::gzip_bomb(&stand, 100).await.holds();
     calls::big_headers(&stand, 100).await.holds();
-    calls::unread_answers(&stand, 150).await.holds();
+    calls::unread_answers(&stand, 60).await.holds();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -66,9 +69,7 @@ pub(crate) async fn at_length() -> Vec<Line> {
     outcomes.push(sockets::greeting(&stand, 10_000).await);
     outcomes.push(sockets::slow_preface(&stand, 400, minute).await);
     outcomes.push(sockets::slow_headers(&stand, 400, minute).await);
-    // As many as are let in at once: h2 ends the connection of who goes on with
-    // many calls that were refused.
-    outcomes.push(calls::slow_body(&stand, 250, None).await);
+    outcomes.push(calls::slow_body(&stand, 400, None).await);
     outcomes.push(calls::gzip_bomb(&stand, 5_000).await);
     outcomes.push(calls::big_headers(&stand, 5_000).await);
     outcomes.push(calls::unread_answers(&stand, 500).await);

@@ -1,5 +1,6 @@
 //! Identity before a service, as a layer: a token may have to wait for the key
-//! it is checked with, which an interceptor of tonic cannot.
+//! it is checked with, which an interceptor of tonic cannot. Once it is known
+//! who calls, the call has to be within its organization's share.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -13,27 +14,45 @@ use tonic::server::NamedService;
 use tower::{Layer, Service};
 
 use super::Identity;
+use super::tenants::Tenants;
 use crate::grpc::context::Context;
 use crate::grpc::status;
+use crate::metrics::Metrics;
 
 /// Puts the principal of every call into its extensions, or refuses the call.
-#[derive(Debug, Clone)]
-pub struct IdentityLayer(pub Identity);
+#[derive(Clone)]
+pub struct IdentityLayer {
+    identity: Identity,
+    tenants: Tenants,
+}
+
+impl IdentityLayer {
+    /// One organization has a share of so many calls in flight.
+    pub fn new(identity: Identity, in_flight: usize, metrics: Metrics) -> Self {
+        let tenants = Tenants::new(in_flight, metrics);
+        Self { identity, tenants }
+    }
+}
 
 impl<S> Layer<S> for IdentityLayer {
     type Service = Identified<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        let identity = self.0.clone();
-        Identified { inner, identity }
+        let (identity, tenants) = (self.identity.clone(), self.tenants.clone());
+        Identified {
+            inner,
+            identity,
+            tenants,
+        }
     }
 }
 
 /// See [`IdentityLayer`].
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Identified<S> {
     inner: S,
     identity: Identity,
+    tenants: Tenants,
 }
 
 impl<S: NamedService> NamedService for Identified<S> {
@@ -55,21 +74,26 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let identity = self.identity.clone();
+        let (identity, tenants) = (self.identity.clone(), self.tenants.clone());
         // The one that is ready goes with the call, its clone stays.
         let clone = self.inner.clone();
         let mut inner = mem::replace(&mut self.inner, clone);
         let (mut parts, body) = request.into_parts();
         Box::pin(async move {
-            match identity.principal(&parts.headers).await {
-                Ok(principal) => {
+            let context = parts.extensions.get::<Context>();
+            let admitted = identity.principal(&parts.headers).await;
+            let admitted = admitted.and_then(|principal| {
+                let class = context.map(|context| context.class);
+                Ok((tenants.admit(principal.organization(), class)?, principal))
+            });
+            match admitted {
+                Ok((place, principal)) => {
                     parts.extensions.insert(principal);
-                    inner.call(Request::from_parts(parts, body)).await
+                    let answer = inner.call(Request::from_parts(parts, body)).await;
+                    drop(place);
+                    answer
                 }
-                Err(error) => {
-                    let context = parts.extensions.get::<Context>();
-                    Ok(status::of(&error, context).into_http())
-                }
+                Err(error) => Ok(status::of(&error, context).into_http()),
             }
         })
     }

@@ -17,6 +17,8 @@ const STREAMS: usize = 50;
 
 /// Bodies that come byte by byte, on connections with many of them: each call
 /// ends at its deadline, that of the caller in seconds or the service's own.
+/// `runs` is how many were answered: those of a connection that goes on with
+/// many refused calls are not, h2 ends it.
 pub(super) async fn slow_body(stand: &Stand, number: usize, seconds: Option<u32>) -> Outcome {
     let address = stand.address();
     let attack = move || {
@@ -51,7 +53,6 @@ pub(super) async fn slow_body(stand: &Stand, number: usize, seconds: Option<u32>
             ended += find(&heard, HEADERS).len();
             assert!(find(&heard, DATA).is_empty());
         }
-        assert_eq!(ended, number, "each call is answered");
         ended
     };
     let attack = async { spawn_blocking(attack).await.expect("no panic") };

@@ -52,7 +52,7 @@ pub(super) fn header(name: &str, value: &str) -> Vec<u8> {
     block
 }
 
-/// The headers of a call by a Super Admin.
+/// The headers of a call by a Platform Admin.
 pub(super) fn call(method: &str, more: &[(&str, &str)]) -> Vec<u8> {
     let path = format!("/{method}");
     let all = [
@@ -63,7 +63,8 @@ pub(super) fn call(method: &str, more: &[(&str, &str)]) -> Vec<u8> {
         ("content-type", "application/grpc"),
         ("te", "trailers"),
         ("x-user-id", "0192f0c1-0001-7000-8000-0000000a0001"),
-        ("x-role", "SUPER_ADMIN"),
+        ("x-role", "PLATFORM_ADMIN"),
+        ("x-organization-id", "0192f0c1-0000-7000-8000-00000000000a"),
     ];
     let headers = all.iter().chain(more);
     headers

@@ -17,7 +17,7 @@ use crate::support::{Actor, App, Folder, Process, Service, at_once};
 /// What those who mean well may be kept waiting, and what an attack may cost.
 const KNOWN: Duration = Duration::from_secs(2);
 const NEWCOMER: Duration = Duration::from_secs(5);
-const MEMORY: u64 = 128 << 20;
+const MEMORY: u64 = 256 << 20;
 /// How soon descriptors are back: after every timer of the listener.
 const BACK: Duration = Duration::from_secs(15);
 
@@ -32,7 +32,7 @@ pub(crate) struct Stand {
 #[derive(Debug)]
 pub(crate) struct Outcome {
     promise: &'static str,
-    runs: usize,
+    pub(super) runs: usize,
     calls: usize,
     known: Duration,
     newcomer: Duration,
@@ -54,7 +54,7 @@ impl Stand {
         let folder = Folder::used();
         // Few connections to the database, which are there from the beginning.
         let settings = [
-            ("CLIENTS_DATABASE_CONNECTIONS", "2"),
+            ("CLIENTS_DATABASE_CONNECTIONS", "4"),
             ("CLIENTS_LOG", "warn"),
         ];
         let mut service = Service::spawn(&folder, &settings);
