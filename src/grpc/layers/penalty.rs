@@ -50,7 +50,7 @@ impl Penalties {
             let rest = PENALTY.saturating_sub(ago);
             let micros = (self.0.began.elapsed() + rest).as_micros() % TICK.as_micros();
             let past = u64::try_from(micros).map_or(TICK, Duration::from_micros);
-            sleep(rest + TICK - past).await;
+            sleep(rest + TICK.saturating_sub(past)).await;
         }
     }
 
