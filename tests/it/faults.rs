@@ -112,12 +112,12 @@ async fn every_fault_of_postgresql_has_its_row() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "the long forms: most of an hour; they print the table"]
+#[ignore = "the long forms: a quarter of an hour; they print the table"]
 async fn long_form() {
     let chosen = std::env::var("FAULTS").unwrap_or_default();
     let chosen = |name: &str| chosen.is_empty() || chosen.split(',').any(|one| one == name);
     let mut lines = Vec::new();
-    // Each as soon as it is known: an hour is long.
+    // Each as soon as it is known.
     let mut note = |found: Vec<Line>| {
         for line in &found {
             println!("{line}");
