@@ -64,11 +64,10 @@ pub(crate) fn silent(place: &str, text: &str) {
 fn silent_answer<T>(answer: Result<T, Failure>) {
     if let Err(failure) = answer {
         let seen = format!("{failure:?}").to_lowercase();
-        assert!(!seen.contains(WORD), "{seen}");
-        assert!(
-            !seen.contains("8675") && !seen.contains("cnro900317"),
-            "{seen}"
-        );
+        // Whole, or one random id in some hundreds would be taken for it.
+        for canary in [WORD, "8675 3097", "86753097", "cnro900317"] {
+            assert!(!seen.contains(canary), "{canary}: {seen}");
+        }
     }
 }
 

@@ -105,7 +105,7 @@ pub(crate) async fn run(size: Size) -> Vec<Line> {
     let line = Line::new(promise, rounds, seen, "always", wrong.is_empty());
     vec![
         line,
-        Line::longest("room on the disk again: back", &back, 2000),
+        Line::longest("room on the disk again: back", &back, 2000, size),
     ]
 }
 

@@ -89,7 +89,7 @@ pub(crate) async fn run(size: Size) -> Vec<Line> {
             "0",
             seen.untrue.is_empty(),
         ),
-        Line::longest("SIGTERM, drain of 1 s: gone", &seen.exits, 1500),
+        Line::longest("SIGTERM, drain of 1 s: gone", &seen.exits, 1500, size),
     ]
 }
 

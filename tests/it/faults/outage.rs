@@ -77,13 +77,13 @@ impl Stage {
 pub(crate) async fn run(size: Size) -> Vec<Line> {
     let rounds = size.pick(1, 10);
     let mut site = Site::start(&[]).await;
-    let mut lines = down(&mut site, rounds).await;
-    lines.extend(network(&site, rounds).await);
-    lines.push(frozen(&site, rounds).await);
+    let mut lines = down(&mut site, rounds, size).await;
+    lines.extend(network(&site, rounds, size).await);
+    lines.push(frozen(&site, rounds, size).await);
     lines
 }
 
-async fn down(site: &mut Site, rounds: u32) -> Vec<Line> {
+async fn down(site: &mut Site, rounds: u32, size: Size) -> Vec<Line> {
     let service = site.service(&site.url(), &[]);
     let stage = Stage::of(&service).await;
     let (mut answers, mut back) = (Vec::new(), Vec::new());
@@ -102,7 +102,7 @@ async fn down(site: &mut Site, rounds: u32) -> Vec<Line> {
     otherwise.dedup();
     let seen = format!("{} otherwise {otherwise:?}", otherwise.len());
     vec![
-        Line::longest("PostgreSQL down: answered", &answers, 2500),
+        Line::longest("PostgreSQL down: answered", &answers, 2500, size),
         Line::new(
             "PostgreSQL down: UNAVAILABLE, DATABASE_UNAVAILABLE with RetryInfo",
             answers.len(),
@@ -110,11 +110,11 @@ async fn down(site: &mut Site, rounds: u32) -> Vec<Line> {
             "0",
             otherwise.is_empty(),
         ),
-        Line::longest("PostgreSQL up again: back", &back, 2000),
+        Line::longest("PostgreSQL up again: back", &back, 2000, size),
     ]
 }
 
-async fn network(site: &Site, rounds: u32) -> Vec<Line> {
+async fn network(site: &Site, rounds: u32, size: Size) -> Vec<Line> {
     let slow = Duration::from_millis(300);
     let mut lines = Vec::new();
     for (name, mode) in [
@@ -136,13 +136,18 @@ async fn network(site: &Site, rounds: u32) -> Vec<Line> {
             back.push(stage.back().await);
         }
         let promise = format!("{name}: no call outlives its deadline of 1 s by 100 ms");
-        lines.push(Line::longest(&promise, &answers, 1100));
-        lines.push(Line::longest(&format!("{name} over: back"), &back, 2000));
+        lines.push(Line::longest(&promise, &answers, 1100, size));
+        lines.push(Line::longest(
+            &format!("{name} over: back"),
+            &back,
+            2000,
+            size,
+        ));
     }
     lines
 }
 
-async fn frozen(site: &Site, rounds: u32) -> Line {
+async fn frozen(site: &Site, rounds: u32, size: Size) -> Line {
     let service = site.service(&site.url(), &[]);
     let stage = Stage::of(&service).await;
     let mut answers = Vec::new();
@@ -156,5 +161,5 @@ async fn frozen(site: &Site, rounds: u32) -> Line {
         stage.back().await;
     }
     let promise = "SIGSTOP of PostgreSQL: no call outlives its deadline of 1 s by 100 ms";
-    Line::longest(promise, &answers, 1100)
+    Line::longest(promise, &answers, 1100, size)
 }

@@ -25,7 +25,7 @@ pub(crate) async fn run(size: Size) -> Vec<Line> {
         }
         let how = if by_proxy { "one address" } else { "two hosts" };
         let promise = format!("standby promoted, {how}: writes accepted");
-        lines.push(Line::longest(&promise, &times, 5000));
+        lines.push(Line::longest(&promise, &times, 5000, size));
         lines.extend(others);
     }
     lines

@@ -107,14 +107,14 @@ fn row(fault: &str, expected: (Code, &str), answer: Result<Client, Failure>) -> 
     Line::new(fault, 1, seen, &limit, held)
 }
 
-pub(crate) async fn run(_: Size) -> Vec<Line> {
+pub(crate) async fn run(size: Size) -> Vec<Line> {
     let mut stage = Stage::new().await;
     let mut lines = vec![
         locks(&stage).await,
         slots(&stage).await,
         terminated(&stage).await,
     ];
-    lines.extend(deadline(&stage).await);
+    lines.extend(deadline(&stage, size).await);
     lines.push(crashed(&mut stage).await);
     lines.push(stopping(stage).await);
     lines
@@ -167,7 +167,7 @@ async fn terminated(stage: &Stage) -> Line {
 }
 
 /// 57014: a statement that outlives its caller's deadline is ended with it.
-async fn deadline(stage: &Stage) -> Vec<Line> {
+async fn deadline(stage: &Stage, size: Size) -> Vec<Line> {
     let holder = stage.site.superuser().await;
     holder
         .batch_execute("BEGIN; LOCK TABLE events")
@@ -196,8 +196,8 @@ async fn deadline(stage: &Stage) -> Vec<Line> {
             limit,
             told,
         ),
-        Line::longest("a deadline of 300 ms: answered", &[took], 400),
-        Line::longest("its statement has ended", &[ended], 100),
+        Line::longest("a deadline of 300 ms: answered", &[took], 400, size),
+        Line::longest("its statement has ended", &[ended], 100, size),
     ]
 }
 

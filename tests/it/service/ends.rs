@@ -12,7 +12,7 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
 use super::a_client;
-use crate::support::{Folder, Service};
+use crate::support::{BUSY, Failure, Folder, Service};
 
 const LIMIT: Duration = Duration::from_secs(15);
 
@@ -32,7 +32,7 @@ async fn told_to_stop_it_ends_well_and_takes_postgresql_along() {
         let took = began.elapsed();
         // Who watches is told and let go; nobody else is there.
         assert!(
-            took < Duration::from_millis(900),
+            took < Duration::from_millis(900) + BUSY,
             "{took:?}: {}",
             service.log()
         );
@@ -61,7 +61,7 @@ async fn connections_without_a_call_hold_it_no_longer_than_the_drain() {
     assert_eq!(service.ends(LIMIT).await.code(), Some(0));
     let took = began.elapsed();
     println!("ended after {:.2} s", took.as_secs_f64());
-    assert!(took < Duration::from_millis(1500), "{took:?}");
+    assert!(took < Duration::from_millis(1500) + BUSY, "{took:?}");
     folder.wait_until_quiet(Duration::ZERO);
     drop((silent, idle));
 }
@@ -115,6 +115,27 @@ async fn a_call_in_flight_finishes() {
 /// What is still in flight at the end is told so, not cut off.
 #[tokio::test]
 async fn calls_that_outlive_the_drain_are_told() {
+    // A drain of one second and a lock that is waited for two: where the machine
+    // is busy the lock may be given up first, which tells nothing of the drain.
+    for _ in 0..5 {
+        let (read, write) = outlived().await;
+        if [&read, &write]
+            .iter()
+            .any(|told| told.reason == "LOCK_TIMEOUT")
+        {
+            continue;
+        }
+        read.is(Code::Unavailable, "SHUTTING_DOWN");
+        assert!(read.details.retry_info().is_some(), "{read:?}");
+        write.is(Code::Unavailable, "COMMIT_OUTCOME_UNKNOWN");
+        assert_eq!(write.metadata["retry_safe"], "false");
+        return;
+    }
+    panic!("the lock is always given up before the end of the drain");
+}
+
+/// What a read and a write are told that wait for a lock when the service ends.
+async fn outlived() -> (Failure, Failure) {
     let folder = Folder::used();
     let mut service = Service::start(&folder, &[("CLIENTS_DRAIN_SECONDS", "1")]);
     let root = service.super_admin().await;
@@ -126,16 +147,8 @@ async fn calls_that_outlive_the_drain_are_told() {
         notes: Some("tarde".to_owned()),
         ..ClientPatch::default()
     };
-    let reads = async {
-        let failure = root.get(&id).await.expect_err("it cannot finish");
-        failure.is(Code::Unavailable, "SHUTTING_DOWN");
-        assert!(failure.details.retry_info().is_some(), "{failure:?}");
-    };
-    let writes = async {
-        let failure = root.patch(&id, patch).await.expect_err("it cannot finish");
-        failure.is(Code::Unavailable, "COMMIT_OUTCOME_UNKNOWN");
-        assert_eq!(failure.metadata["retry_safe"], "false");
-    };
+    let reads = async { root.get(&id).await.expect_err("it cannot finish") };
+    let writes = async { root.patch(&id, patch).await.expect_err("it cannot finish") };
     let stop = async {
         let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
         while holder
@@ -150,10 +163,11 @@ async fn calls_that_outlive_the_drain_are_told() {
         service.tell(Signal::SIGTERM);
         Instant::now()
     };
-    let ((), (), began) = tokio::join!(reads, writes, stop);
+    let (read, write, began) = tokio::join!(reads, writes, stop);
     assert_eq!(service.ends(LIMIT).await.code(), Some(0));
     let took = began.elapsed();
-    assert!(took < Duration::from_millis(1500), "{took:?}");
+    assert!(took < Duration::from_millis(1500) + BUSY, "{took:?}");
+    (read, write)
 }
 
 #[tokio::test]

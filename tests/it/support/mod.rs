@@ -28,6 +28,10 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
+/// What other tests may take of the machine's time while one measures its own.
+/// The long forms, which have the machine to themselves, allow nothing more.
+pub(crate) const BUSY: Duration = Duration::from_secs(1);
+
 /// A UUID nobody has.
 pub(crate) fn nobody() -> String {
     Uuid::now_v7().to_string()
