@@ -74,7 +74,9 @@ pub(crate) async fn at_length() -> Vec<Line> {
     outcomes.push(calls::big_headers(&stand, 5_000).await);
     outcomes.push(calls::unread_answers(&stand, 500).await);
     let few = Stand::with_descriptors(128).await;
-    outcomes.push(sockets::silent(&few, 500).await);
-    outcomes.push(sockets::greeting(&few, 500).await);
+    let silent = sockets::silent(&few, 500).await;
+    outcomes.push(silent.called("silent sockets, 128 descriptors"));
+    let greeting = sockets::greeting(&few, 500).await;
+    outcomes.push(greeting.called("sockets that only say hello, 128 descriptors"));
     outcomes.iter().map(stand::Outcome::line).collect()
 }

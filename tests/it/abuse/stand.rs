@@ -170,6 +170,12 @@ impl Outcome {
         Line::new(&promise, self.runs, seen, &limit, held)
     }
 
+    /// The same under another name, where the stand makes the difference.
+    pub(super) fn called(mut self, promise: &'static str) -> Self {
+        self.promise = promise;
+        self
+    }
+
     /// Asserts what is promised of every attack.
     #[track_caller]
     pub(crate) fn holds(&self) {
