@@ -62,13 +62,13 @@ impl Repository {
         order: Order,
         position: Position,
     ) -> Result<ClientList> {
-        let mut transaction = self.begin(Mode::Snapshot).await?;
-        let outcome = Self::page(&mut transaction, filter, order, position).await;
+        let transaction = self.begin(Mode::Snapshot).await?;
+        let outcome = Self::page(&transaction, filter, order, position).await;
         transaction.finish(outcome).await
     }
 
     async fn page(
-        transaction: &mut Transaction,
+        transaction: &Transaction,
         filter: &ClientFilter,
         order: Order,
         position: Position,
@@ -89,7 +89,7 @@ impl Repository {
         query = ordered(query, order).offset(offset).limit(page.limit + 1);
         let count = matching(transaction, filter).count();
 
-        let connection = &**transaction;
+        let connection = transaction.connection();
         let (mut for_rows, mut for_total) = (connection, connection);
         let (mut rows, total) = tokio::try_join!(
         biased;

@@ -13,6 +13,7 @@ mod events;
 mod faults;
 mod fiscal;
 mod gateway;
+mod gathered;
 mod handover;
 mod health;
 mod history;

@@ -35,6 +35,37 @@ const WITHOUT_SQL: &str = "
         LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
         AS 'SELECT id FROM clients WHERE search_text LIKE search_pattern(fragment)';";
 
+/// The same for reads by key, whose wall in SQL is the function that they call:
+/// without it every row is whose it is asked for, and without the one in Rust
+/// the row says so too.
+fn read_by_key(rust: bool, sql: bool) -> String {
+    let table = if rust { "clients" } else { "clients_behind" };
+    let (of, says) = match (rust, sql) {
+        (true, true) => unreachable!("nothing is taken away"),
+        (true, false) => ("true", "row.organization_id"),
+        (false, true) => ("row.organization_id = organizations[n]", "organizations[n]"),
+        (false, false) => ("true", "organizations[n]"),
+    };
+    format!(
+        "DROP FUNCTION read_clients(uuid[], uuid[], boolean[], boolean[], bigint);
+         CREATE FUNCTION read_clients(organizations uuid[], ids uuid[], with_deleted boolean[],
+                 with_events boolean[], most_events bigint)
+             RETURNS TABLE (place bigint, client {table}, first_name text, last_name text,
+                 event_count bigint, event_ids uuid[], event_names text[], event_starts timestamptz[])
+             LANGUAGE plpgsql SECURITY DEFINER AS $$
+         DECLARE row {table};
+         BEGIN
+             FOR n IN 1 .. cardinality(ids) LOOP
+                 SELECT * INTO row FROM {table} WHERE id = ids[n];
+                 CONTINUE WHEN NOT FOUND OR NOT ({of});
+                 row.organization_id := {says};
+                 place := n; client := row; event_count := 0;
+                 RETURN NEXT;
+             END LOOP;
+         END $$"
+    )
+}
+
 /// Two organizations with a client each, and somebody of the first.
 struct Tenants {
     database: String,
@@ -121,12 +152,10 @@ async fn both_walls_up() {
 #[tokio::test]
 async fn the_wall_in_sql_holds_alone() {
     let tenants = Tenants::new().await;
-    tenants
-        .sql()
-        .await
-        .batch_execute(WITHOUT_RUST)
-        .await
-        .expect("the view");
+    let sql = tenants.sql().await;
+    sql.batch_execute(WITHOUT_RUST).await.expect("the view");
+    let read = read_by_key(false, true);
+    sql.batch_execute(&read).await.expect("the function");
     let (_app, actor) = tenants.app().await;
     assert_eq!(seen(&actor, &tenants).await, only_own(&tenants));
     let patch = nvito_clients::grpc::proto::ClientPatch {
@@ -145,6 +174,8 @@ async fn the_wall_in_rust_holds_alone() {
     let tenants = Tenants::new().await;
     let sql = tenants.sql().await;
     sql.batch_execute(WITHOUT_SQL).await.expect("no policies");
+    let read = read_by_key(true, false);
+    sql.batch_execute(&read).await.expect("the function");
     let (_app, actor) = tenants.app().await;
     assert_eq!(seen(&actor, &tenants).await, only_own(&tenants));
     // The wall in SQL is really away: the tenant's role sees both.
@@ -167,6 +198,8 @@ async fn without_both_walls_there_is_a_leak() {
     let sql = tenants.sql().await;
     sql.batch_execute(WITHOUT_RUST).await.expect("the view");
     sql.batch_execute(WITHOUT_SQL).await.expect("no policies");
+    let read = read_by_key(false, false);
+    sql.batch_execute(&read).await.expect("the function");
     let (_app, actor) = tenants.app().await;
     let seen = seen(&actor, &tenants).await;
     for how in ["get", "list", "search"] {
@@ -222,6 +255,21 @@ async fn the_roles_see_what_their_policies_say() {
     assert_eq!(count(nobody, "clients").await, 0);
     assert_eq!(count(nobody, "search_client_ids('nunez', NULL)").await, 0);
     assert_eq!(count(&tenant, "search_client_ids('nunez', NULL)").await, 1);
+    // A read by key finds what is the organization's, for the login role alone.
+    let by_key = |organization: &str, id: &str| {
+        format!("read_clients('{{{organization}}}', '{{{id}}}', '{{f}}', '{{f}}', 1)")
+    };
+    let own = by_key(&tenants.own, &tenants.own_client);
+    assert_eq!(count("SELECT 1", &own).await, 1);
+    let foreign = by_key(&tenants.own, &tenants.foreign_client);
+    assert_eq!(count("SELECT 1", &foreign).await, 0);
+    service
+        .batch_execute(&format!("BEGIN; {tenant}"))
+        .await
+        .expect("a role");
+    let refused = service.query(&format!("SELECT FROM {own}"), &[]).await;
+    let refused = refused.expect_err("not a tenant's to call");
+    assert_eq!(refused.code().expect("a state").code(), "42501");
 }
 
 #[tokio::test]

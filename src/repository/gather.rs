@@ -1,0 +1,382 @@
+//! Point reads of many callers in one statement.
+//!
+//! While a statement is on its way, what is asked for meanwhile waits and goes
+//! with the next one: no timer, so a single caller waits for nobody, and under
+//! load a round trip is shared by as many as there are. A few lanes run side by
+//! side, so a slow statement does not hold up what comes after it. Organizations
+//! take turns, so who asks for little is served at once beside who floods.
+//!
+//! A statement reads for callers of several tenants, so it cannot take the role
+//! of one. Each key names its organization, the function in SQL looks for both
+//! (migration 0012), and what it answers is compared with the key once more
+//! before anybody gets it: [`Point::belongs`].
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use diesel_async::AsyncPgConnection;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout_at};
+
+use super::Database;
+use super::share::Tenant;
+use crate::error::{Cause, Error, Reason, Result};
+
+/// Statements under way at once, each on a connection of its own.
+const LANES: usize = 2;
+/// Keys of one statement, but for one caller who asks for more by itself.
+const KEYS_MOST: usize = 128;
+/// How long a statement may take, whatever its callers would wait: longer than
+/// it waits for a lock, and no longer.
+const STATEMENT: Duration = Duration::from_secs(3);
+
+/// Something that is read by its key.
+pub(super) trait Point: Send + Sized + 'static {
+    /// What it is asked for by; names the organization.
+    type Key: Clone + Send + Sync + 'static;
+
+    /// Reads what there is, each with the place of its key.
+    fn read(
+        connection: &AsyncPgConnection,
+        keys: &[Self::Key],
+    ) -> impl Future<Output = Result<Vec<(usize, Self)>>> + Send;
+
+    /// Whether it is what `key` asks for: of its organization above all.
+    fn belongs(&self, key: &Self::Key) -> bool;
+}
+
+/// Callers of a [`Point`] who share their round trips.
+pub(super) struct Gather<P: Point>(Arc<Mutex<State<P>>>);
+
+struct State<P: Point> {
+    /// Who waits, by tenant; nobody else takes up room.
+    waiting: HashMap<Tenant, VecDeque<Asked<P>>>,
+    /// The tenants that wait, whoever is next first.
+    turns: VecDeque<Tenant>,
+    lanes: usize,
+}
+
+/// One caller's keys, and where the answer goes.
+struct Asked<P: Point> {
+    keys: Vec<P::Key>,
+    deadline: Instant,
+    reply: oneshot::Sender<Result<Vec<Option<P>>>>,
+}
+
+impl<P: Point> Clone for Gather<P> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<P: Point> Default for Gather<P> {
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(State {
+            waiting: HashMap::new(),
+            turns: VecDeque::new(),
+            lanes: 0,
+        })))
+    }
+}
+
+impl<P: Point> Gather<P> {
+    /// What the keys stand for, in their order; `None` for what is not there.
+    ///
+    /// Dropped, it is asked for no more; a statement that nobody waits for is
+    /// cancelled.
+    pub(super) async fn get(
+        &self,
+        database: &Database,
+        tenant: Tenant,
+        keys: Vec<P::Key>,
+        deadline: Instant,
+    ) -> Result<Vec<Option<P>>> {
+        let (reply, answer) = oneshot::channel();
+        let asked = Asked {
+            keys,
+            deadline,
+            reply,
+        };
+        let idle = {
+            let mut state = self.state();
+            state.push(tenant, asked);
+            let idle = state.lanes < LANES;
+            state.lanes += usize::from(idle);
+            idle
+        };
+        if idle {
+            let lane = Lane {
+                gather: self.clone(),
+                database: database.clone(),
+                counted: true,
+            };
+            database.tasks.spawn(lane.run());
+        }
+        // Without an answer its lane has panicked.
+        answer.await.map_err(Error::internal)?
+    }
+
+    fn state(&self) -> MutexGuard<'_, State<P>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<P: Point> State<P> {
+    fn push(&mut self, tenant: Tenant, asked: Asked<P>) {
+        let queue = self.waiting.entry(tenant).or_default();
+        if queue.is_empty() {
+            self.turns.push_back(tenant);
+        }
+        queue.push_back(asked);
+    }
+
+    /// One call of each tenant in turn, as many as go into one statement. Whoever
+    /// hung up or is late is not among them.
+    fn next(&mut self) -> Vec<Asked<P>> {
+        let (mut next, mut keys) = (Vec::new(), 0);
+        while let Some(tenant) = self.turns.pop_front() {
+            let Some(queue) = self.waiting.get_mut(&tenant) else {
+                continue;
+            };
+            let more = queue.front().map_or(0, |asked| asked.keys.len());
+            if keys + more > KEYS_MOST && !next.is_empty() {
+                self.turns.push_front(tenant);
+                break;
+            }
+            let asked = queue.pop_front();
+            if queue.is_empty() {
+                self.waiting.remove(&tenant);
+            } else {
+                self.turns.push_back(tenant);
+            }
+            let wanted =
+                |asked: &Asked<P>| !asked.reply.is_closed() && asked.deadline > Instant::now();
+            if let Some(asked) = asked.filter(wanted) {
+                keys += more;
+                next.push(asked);
+            }
+        }
+        next
+    }
+}
+
+/// One statement after the other, until nobody waits.
+struct Lane<P: Point> {
+    gather: Gather<P>,
+    database: Database,
+    /// Whether it is one of [`State::lanes`].
+    counted: bool,
+}
+
+impl<P: Point> Lane<P> {
+    async fn run(mut self) {
+        loop {
+            let mut asked = self.next();
+            if asked.is_empty() {
+                return;
+            }
+            let keys = asked.iter().flat_map(|asked| asked.keys.clone()).collect();
+            let patience = asked.iter().map(|asked| asked.deadline).max();
+            let found = tokio::select! {
+                biased;
+                found = read(&self.database, keys, patience) => found,
+                () = gone(&mut asked) => continue,
+            };
+            answer(asked, found);
+        }
+    }
+
+    /// Those who are next; with nobody left the lane is closed.
+    fn next(&mut self) -> Vec<Asked<P>> {
+        let mut state = self.gather.state();
+        let next = state.next();
+        if next.is_empty() {
+            // In the same moment: who comes now opens another.
+            state.lanes -= 1;
+            self.counted = false;
+        }
+        next
+    }
+}
+
+impl<P: Point> Drop for Lane<P> {
+    /// After a panic: nobody is to wait for a lane that is not there.
+    fn drop(&mut self) {
+        if self.counted {
+            let mut state = self.gather.state();
+            state.lanes -= 1;
+            if state.lanes == 0 {
+                state.waiting.clear();
+                state.turns.clear();
+            }
+        }
+    }
+}
+
+/// One statement for all keys: what it found, by the place of its key.
+async fn read<P: Point>(
+    database: &Database,
+    keys: Vec<P::Key>,
+    patience: Option<Instant>,
+) -> Result<Vec<(usize, P)>> {
+    let limit = Instant::now() + STATEMENT;
+    let limit = patience.map_or(limit, |patience| patience.min(limit));
+    let held = database.borrow().await?;
+    match timeout_at(limit, P::read(held.connection(), &keys)).await {
+        Ok(found) => {
+            held.give_back();
+            found
+        }
+        Err(_) => Err(Error::System {
+            reason: Reason::DeadlineExceeded,
+            cause: "the statement of several callers took too long".into(),
+        }),
+    }
+}
+
+/// Gives each caller what is theirs.
+fn answer<P: Point>(asked: Vec<Asked<P>>, read: Result<Vec<(usize, P)>>) {
+    let found = match read {
+        Ok(found) => found,
+        Err(error) => return fail(asked, error),
+    };
+    let total = asked.iter().map(|asked| asked.keys.len()).sum();
+    let mut places: Vec<Option<P>> = (0..total).map(|_| None).collect();
+    for (place, point) in found {
+        if let Some(free) = places.get_mut(place) {
+            *free = Some(point);
+        }
+    }
+    let mut places = places.into_iter();
+    for Asked { keys, reply, .. } in asked {
+        let points = places.by_ref().take(keys.len()).zip(&keys);
+        let points = points.map(|(point, key)| point.filter(|point| point.belongs(key)));
+        // Whoever hung up meanwhile wants nothing.
+        let _ = reply.send(Ok(points.collect()));
+    }
+}
+
+/// Tells all of them why there is nothing.
+fn fail<P: Point>(asked: Vec<Asked<P>>, error: Error) {
+    let reason = error.reason();
+    let cause = Arc::new(error);
+    for Asked { reply, .. } in asked {
+        let cause = Cause::from(Shared(cause.clone()));
+        let _ = reply.send(Err(Error::System { reason, cause }));
+    }
+}
+
+/// Done when all of them have hung up.
+async fn gone<P: Point>(asked: &mut [Asked<P>]) {
+    for asked in asked {
+        asked.reply.closed().await;
+    }
+}
+
+/// A failure that several callers share.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("a statement of several callers failed")]
+struct Shared(#[source] Arc<Error>);
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::domain::ids::OrganizationId;
+
+    /// Itself.
+    struct Number(u32);
+
+    impl Point for Number {
+        type Key = u32;
+
+        async fn read(_: &AsyncPgConnection, _: &[u32]) -> Result<Vec<(usize, Self)>> {
+            unreachable!("nothing is read")
+        }
+
+        fn belongs(&self, key: &u32) -> bool {
+            self.0 == *key
+        }
+    }
+
+    type Answer = oneshot::Receiver<Result<Vec<Option<Number>>>>;
+
+    fn asked(keys: &[u32]) -> (Asked<Number>, Answer) {
+        let (reply, answer) = oneshot::channel();
+        let deadline = Instant::now() + STATEMENT;
+        let keys = keys.to_vec();
+        let asked = Asked {
+            keys,
+            deadline,
+            reply,
+        };
+        (asked, answer)
+    }
+
+    fn tenant(number: u128) -> Tenant {
+        Some(OrganizationId(Uuid::from_u128(number)))
+    }
+
+    fn keys(next: &[Asked<Number>]) -> Vec<u32> {
+        next.iter().map(|asked| asked.keys[0]).collect()
+    }
+
+    #[tokio::test]
+    async fn who_asks_for_little_is_next_beside_who_floods() {
+        let gather = Gather::<Number>::default();
+        let mut state = gather.state();
+        let mut answers = Vec::new();
+        for number in 0..10 {
+            let (flood, answer) = asked(&[number; 100]);
+            state.push(tenant(1), flood);
+            answers.push(answer);
+        }
+        let (single, answer) = asked(&[77]);
+        state.push(tenant(2), single);
+        answers.push(answer);
+        assert_eq!(keys(&state.next()), [0, 77]);
+        assert_eq!(keys(&state.next()), [1]);
+        for number in 2..10 {
+            assert_eq!(keys(&state.next()), [number]);
+        }
+        assert!(state.next().is_empty() && state.waiting.is_empty() && state.turns.is_empty());
+    }
+
+    #[tokio::test]
+    async fn who_hung_up_or_is_late_is_left_out() {
+        let gather = Gather::<Number>::default();
+        let mut state = gather.state();
+        let (gone, _) = asked(&[1]);
+        let (mut late, _kept) = asked(&[2]);
+        late.deadline = Instant::now();
+        let (there, _answer) = asked(&[3]);
+        for asked in [gone, late, there] {
+            state.push(tenant(1), asked);
+        }
+        assert_eq!(keys(&state.next()), [3]);
+        assert!(state.next().is_empty());
+    }
+
+    #[tokio::test]
+    async fn each_gets_what_they_asked_for_and_nothing_of_another() {
+        let (one, first) = asked(&[1, 2]);
+        let (other, second) = asked(&[3, 4]);
+        // The row at the place of 2 is another's; 4 is not there.
+        let rows = vec![(0, Number(1)), (1, Number(9)), (2, Number(3))];
+        answer(vec![one, other], Ok(rows));
+        let seen = |answer: Answer| {
+            let points = answer.blocking_recv().expect("answered").expect("read");
+            points
+                .iter()
+                .map(|point| point.as_ref().map(|number| number.0))
+                .collect::<Vec<_>>()
+        };
+        let (first, second) = tokio::task::spawn_blocking(move || (seen(first), seen(second)))
+            .await
+            .expect("no panic");
+        assert_eq!(first, [Some(1), None]);
+        assert_eq!(second, [Some(3), None]);
+    }
+}
