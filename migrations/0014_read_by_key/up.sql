@@ -60,13 +60,23 @@ $$;
 COMMENT ON FUNCTION read_events(uuid[], uuid[]) IS
     'Events by organization and id, each with the place of its key from 1 on and its client while that lives.';
 
--- For the role that the service logs in as, which runs the migrations.
 REVOKE ALL ON FUNCTION read_clients(uuid[], uuid[], boolean[], boolean[], bigint), read_events(uuid[], uuid[]) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION read_clients(uuid[], uuid[], boolean[], boolean[], bigint), read_events(uuid[], uuid[])
-    TO CURRENT_USER;
 
 -- A function is given away to a role that could have made it itself.
 GRANT CREATE ON SCHEMA public TO nvito_clients_platform;
 ALTER FUNCTION read_clients(uuid[], uuid[], boolean[], boolean[], bigint) OWNER TO nvito_clients_platform;
 ALTER FUNCTION read_events(uuid[], uuid[]) OWNER TO nvito_clients_platform;
 REVOKE CREATE ON SCHEMA public FROM nvito_clients_platform;
+
+-- For the role that the service logs in as, which runs the migrations; granted by
+-- the new owner, as what the former one has is lost with the functions.
+DO $$
+DECLARE
+    login name := current_user;
+BEGIN
+    SET LOCAL ROLE nvito_clients_platform;
+    EXECUTE format('GRANT EXECUTE ON FUNCTION read_clients(uuid[], uuid[], boolean[], boolean[], bigint), '
+        'read_events(uuid[], uuid[]) TO %I', login);
+    RESET ROLE;
+END
+$$;

@@ -148,6 +148,7 @@ impl Database {
 
 async fn load(transaction: &Transaction, batch: &Batch) -> Result<()> {
     transaction
+        .connection()
         .batch_execute("SET LOCAL statement_timeout = 0")
         .await?;
     for rows in batch.organizations.chunks(ROWS) {

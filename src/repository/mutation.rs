@@ -152,27 +152,28 @@ impl Repository {
                 cause: "the deadline passed before COMMIT".into(),
             });
         };
-        let answer = match outcome {
-            Ok(answer) if !options.validate_only => answer,
+        let output = match outcome {
+            Ok(Answer::Fresh(output)) if !options.validate_only => output,
+            // What was done for a request that has its answer is not to be.
             outcome => {
                 transaction.rollback().await;
                 return outcome;
             }
         };
-        match (&options.idempotency, &answer) {
-            (Some((key, encode)), Answer::Fresh(output)) => {
-                let encoded = encode(output);
-                let keep = idempotency::keep(&transaction, key, &encoded);
+        match &options.idempotency {
+            Some((key, encode)) => {
+                let answer = encode(&output);
+                let keep = idempotency::keep(&transaction, key, &answer);
                 transaction.commit(keep).await?;
             }
-            _ => transaction.commit(ready(Ok(()))).await?,
+            None => transaction.commit(ready(Ok(()))).await?,
         }
-        Ok(answer)
+        Ok(Answer::Fresh(output))
     }
 
     /// Opens the transaction, claims the request id and runs the mutation. Their
-    /// first statements go in one round trip; what the mutation did for a request
-    /// that has its answer already is rolled back.
+    /// first statements go in one round trip, so the mutation may have done its
+    /// work for a request that has its answer already.
     async fn work<M: Mutation>(
         transaction: &Transaction,
         mutation: &M,

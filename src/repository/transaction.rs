@@ -12,7 +12,7 @@ use std::time::Duration;
 use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
-use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use tokio::time::{Instant, timeout};
 
 use super::pool::Held;
@@ -142,7 +142,7 @@ impl Transaction {
         self.ending.store(true, Ordering::Relaxed);
         let mut connection = self.connection();
         // Prepared, so that it waits behind a statement that is being prepared.
-        let commit = RunQueryDsl::execute(Commit, &mut connection);
+        let commit = diesel_async::RunQueryDsl::execute(Commit, &mut connection);
         let both = async { tokio::join!(biased; last, commit) };
         let Ok((last, commit)) = timeout(END, both).await else {
             return Err(Error::CommitOutcomeUnknown {
