@@ -27,6 +27,7 @@ pub mod scope;
 mod share;
 mod suggest;
 mod summary;
+mod totals;
 mod transaction;
 
 pub use assignments::{ReassignClients, Reassigned};

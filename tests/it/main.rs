@@ -41,6 +41,7 @@ mod suggest;
 mod summaries;
 mod support;
 mod tenants;
+mod totals;
 #[cfg(feature = "otlp")]
 mod traces;
 mod twins;
