@@ -120,12 +120,22 @@ impl ClientRow {
     }
 
     fn complete(self, names: &HashMap<Uuid, (String, String)>, event_count: i64) -> Result<Client> {
-        let assigned_to = self.assigned_to_id.and_then(|id| {
-            names.get(&id).map(|(first_name, last_name)| UserSummary {
-                id: UserId(id),
-                first_name: first_name.clone(),
-                last_name: last_name.clone(),
-            })
+        let assignee = self.assigned_to_id.and_then(|id| names.get(&id).cloned());
+        self.into_client(assignee, event_count)
+    }
+
+    /// The client of the row, with first and last name of its assignee, if it has
+    /// one in sight, and the number of its events.
+    pub(super) fn into_client(
+        self,
+        assignee: Option<(String, String)>,
+        event_count: i64,
+    ) -> Result<Client> {
+        let named = self.assigned_to_id.zip(assignee);
+        let assigned_to = named.map(|(id, (first_name, last_name))| UserSummary {
+            id: UserId(id),
+            first_name,
+            last_name,
         });
         Ok(Client {
             id: ClientId(self.id),
