@@ -227,6 +227,9 @@ async fn upkeep(database: &Database, reporter: &HealthReporter) {
                 if let Err(error) = database.forget_old_requests().await {
                     tracing::warn!(reason = %error, "old request ids could not be forgotten");
                 }
+                if let Err(error) = database.fold_totals().await {
+                    tracing::warn!(reason = %error, "the totals of lists could not be added up");
+                }
             }
         }
     }

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::clients::check_assignee;
 use super::mutation::Mutation;
 use super::schema::clients;
+use super::totals;
 use super::transaction::Transaction;
 use crate::domain::history::HistoryKind;
 use crate::domain::ids::{ClientId, OrganizationId, UserId};
@@ -106,5 +107,6 @@ async fn move_clients(
         .bind::<Text, _>(transaction.call().to_owned())
         .load(&mut transaction.connection())
         .await?;
+    totals::fold(transaction, organization, moved.len()).await?;
     Ok(moved.into_iter().map(|row| ClientId(row.id)).collect())
 }

@@ -123,8 +123,9 @@ impl Database {
     }
 
     /// Brings the planner's statistics and the visibility map up to date, as
-    /// autovacuum would in its own time.
+    /// autovacuum would in its own time, and adds the totals up.
     pub async fn analyze(&self) -> Result<()> {
+        self.fold_totals().await?;
         // Not to go back to the pool: it keeps the setting.
         let mut connection = self.hold(None, Mode::Write).await?.take();
         connection
@@ -137,6 +138,7 @@ impl Database {
             "clients",
             "events",
             "client_history",
+            "client_totals",
         ] {
             connection
                 .batch_execute(&format!("VACUUM (ANALYZE) {table}"))

@@ -8,7 +8,7 @@
 //!
 //! A statement reads for callers of several tenants, so it cannot take the role
 //! of one. Each key names its organization, the function in SQL looks for both
-//! (migration 0012), and what it answers is compared with the key once more
+//! (migration 0015), and what it answers is compared with the key once more
 //! before anybody gets it: [`Point::belongs`].
 
 use std::collections::{HashMap, VecDeque};

@@ -30,6 +30,7 @@ mod share;
 mod statement;
 mod suggest;
 mod summary;
+mod totals;
 mod transaction;
 
 pub use assignments::{ReassignClients, Reassigned};

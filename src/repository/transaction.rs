@@ -162,6 +162,12 @@ impl Transaction {
         Ok(value)
     }
 
+    /// All of a transaction that has one statement, in one round trip.
+    pub(super) async fn alone<T>(&self, only: impl Future<Output = QueryResult<T>>) -> Result<T> {
+        let ((), answer) = tokio::try_join!(biased; self.open(), self.commit(only))?;
+        Ok(answer)
+    }
+
     /// Ends the transaction and leaves no trace of it.
     pub(super) async fn rollback(self) {
         let mut connection = self.connection();

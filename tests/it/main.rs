@@ -42,6 +42,7 @@ mod suggest;
 mod summaries;
 mod support;
 mod tenants;
+mod totals;
 #[cfg(feature = "otlp")]
 mod traces;
 mod twins;
