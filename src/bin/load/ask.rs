@@ -1,11 +1,11 @@
 //! What is asked: a message for any operation, about a random row.
 
 use nvito_clients::grpc::proto::{
-    AcquisitionSource, BatchGetClientsRequest, ClientPatch, ClientStatus, ClientType,
-    CreateClientRequest, GetClientRequest, GetEventRequest, LinkEventRequest,
-    ListClientHistoryRequest, ListClientsRequest, ListMembersRequest, SuggestClientsRequest,
-    SummarizeClientsRequest, SummaryGroup, TransitionClientRequest, UnlinkEventRequest,
-    UpdateClientRequest, ValidateFiscalDataRequest,
+    AcquisitionSource, BatchGetClientsRequest, ClientPatch, ClientType, CreateClientRequest,
+    GetClientRequest, GetEventRequest, LinkEventRequest, ListClientHistoryRequest,
+    ListClientsRequest, ListMembersRequest, SuggestClientsRequest, SummarizeClientsRequest,
+    SummaryGroup, TransitionClientRequest, UnlinkEventRequest, UpdateClientRequest,
+    ValidateFiscalDataRequest,
 };
 use nvito_clients::seed::{Dice, Size, term};
 use prost::bytes::Bytes;
@@ -79,7 +79,7 @@ pub(crate) struct Rows {
 
 impl Rows {
     /// Any client, so that an organization is called as often as it has clients.
-    fn client(self, dice: &mut Dice) -> (u32, u32) {
+    pub(crate) fn client(self, dice: &mut Dice) -> (u32, u32) {
         let any = |dice: &mut Dice, bound: u32| {
             u32::try_from(dice.below(bound.into())).expect("less than a u32")
         };
@@ -261,16 +261,5 @@ fn client_type(of: nvito_clients::domain::client::ClientType) -> ClientType {
     match of {
         nvito_clients::domain::client::ClientType::Individual => ClientType::Individual,
         nvito_clients::domain::client::ClientType::Company => ClientType::Company,
-    }
-}
-
-/// As the seed says where a client stands.
-pub(crate) fn status(of: nvito_clients::domain::lifecycle::ClientStatus) -> ClientStatus {
-    use nvito_clients::domain::lifecycle::ClientStatus as Domain;
-    match of {
-        Domain::Prospect => ClientStatus::Prospect,
-        Domain::Active => ClientStatus::Active,
-        Domain::Completed => ClientStatus::Completed,
-        Domain::Inactive => ClientStatus::Inactive,
     }
 }

@@ -41,7 +41,6 @@ impl Watched {
         let load = own.map_or(Duration::ZERO, |usage| {
             span(usage.user_time()) + span(usage.system_time())
         });
-        let ticks = |ticks| Duration::from_secs(ticks) / u32::try_from(TICKS).unwrap_or(1);
         Used {
             load,
             server: self.server.and_then(stat).map(|stat| ticks(stat.own)),
@@ -52,6 +51,28 @@ impl Watched {
             }),
         }
     }
+}
+
+/// The processor time of one process so far.
+pub(crate) fn of(pid: u32) -> Option<Duration> {
+    stat(pid).map(|stat| ticks(stat.own))
+}
+
+/// That of all children of this process that have ended.
+pub(crate) fn ended_children() -> Duration {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN);
+    usage.map_or(Duration::ZERO, |usage| {
+        span(usage.user_time()) + span(usage.system_time())
+    })
+}
+
+/// Whose child a process is.
+pub(crate) fn parent(pid: u32) -> Option<u32> {
+    stat(pid).map(|stat| stat.parent)
+}
+
+fn ticks(ticks: u64) -> Duration {
+    Duration::from_millis(ticks * 1000 / TICKS)
 }
 
 impl Used {

@@ -61,7 +61,8 @@ struct Pace {
 /// Calls at fixed times. A permit is there for each whose time has come.
 struct Schedule {
     began: Instant,
-    between: Duration,
+    /// Nanoseconds.
+    between: u64,
     due: Semaphore,
     taken: AtomicU64,
 }
@@ -88,7 +89,8 @@ impl Load {
             left: AtomicU64::new(self.calls.unwrap_or(u64::MAX)),
             schedule: self.rate.map(|rate| Schedule {
                 began,
-                between: Duration::from_secs_f64(1.0 / rate),
+                between: u64::try_from(Duration::from_secs_f64(1.0 / rate).as_nanos())
+                    .unwrap_or(u64::MAX),
                 due: Semaphore::new(0),
                 taken: AtomicU64::new(0),
             }),
@@ -179,6 +181,6 @@ impl Pace {
 
 impl Schedule {
     fn time(&self, number: u64) -> Instant {
-        self.began + self.between.mul_f64(number as f64)
+        self.began + Duration::from_nanos(number.saturating_mul(self.between))
     }
 }

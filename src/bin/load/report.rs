@@ -1,4 +1,5 @@
 //! The figures, for people and for programs.
+#![allow(clippy::cast_precision_loss, reason = "nobody makes 2^52 calls")]
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};

@@ -154,10 +154,19 @@ pub(crate) fn runtime(threads: usize) -> Result<Runtime, Cause> {
     Ok(runtime?)
 }
 
+/// As with one thread, where what blocks is done as well: migrations.
+pub(crate) fn stage_runtime() -> Result<Runtime, Cause> {
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build();
+    Ok(runtime?)
+}
+
 /// E-mail addresses and request ids of one run are not to be those of the one before.
 pub(crate) fn fresh_seed() -> u64 {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    now.map_or(1, |now| now.as_micros() as u64)
+    now.map_or(1, |now| u64::try_from(now.as_micros()).unwrap_or(1))
 }
 
 pub(crate) fn write_json(place: &str, figures: &impl serde::Serialize) -> Result<(), Cause> {

@@ -4,14 +4,18 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use nvito_clients::grpc::proto::{GetClientResponse, ListClientsResponse};
+use nvito_clients::grpc::proto::{Client, GetClientResponse, ListClientsResponse};
 use nvito_clients::seed::Dice;
 use prost::Message as _;
 
 use super::ask::{Asked, Message, Rows, get};
 use super::caller::{Connection, Identity, Reply, framed};
+use super::check;
 use super::operation::{Mix, Operation};
 use super::tally::Tally;
+
+/// Of a hundred writes that are checked, so many are made again.
+const REPEATED: u64 = 20;
 
 /// What all callers of a run have in common.
 pub(crate) struct Plan {
@@ -141,5 +145,37 @@ impl Worker {
         (reply.code == 0).then(|| GetClientResponse::decode(reply.body).ok())?
     }
 
-    async fn check(&mut self, _asked: &Asked, _reply: &Reply) {}
+    /// Looks at the answer and, after a write, at what is read from then on.
+    /// Neither counts as a call.
+    async fn check(&mut self, asked: &Asked, reply: &Reply) {
+        let verdict = match check::answer(self.plan.rows, asked, reply.body.clone()) {
+            Ok(Some(written)) => self.written(asked, reply, &written).await,
+            verdict => verdict.map(drop),
+        };
+        if let Err(how) = verdict {
+            self.tally.wrong(asked.operation, how);
+        }
+    }
+
+    async fn written(
+        &mut self,
+        asked: &Asked,
+        reply: &Reply,
+        written: &Client,
+    ) -> Result<(), String> {
+        let read = self.get(asked.identity, written.id.clone()).await;
+        // Refused, it says nothing about the write.
+        if let Some(read) = read.and_then(|answer| answer.client) {
+            check::read_again(asked.operation, written, &read)?;
+        }
+        if self.dice.percent(REPEATED) {
+            let uri = self.connection.uri(asked.operation.method());
+            let frame = asked.message.framed();
+            let again = self.connection.call(uri, asked.identity, frame).await;
+            if again.code == 0 && again.body != reply.body {
+                return Err("repeated with its request id, it is answered differently".to_owned());
+            }
+        }
+        Ok(())
+    }
 }
