@@ -46,6 +46,10 @@ impl Size {
 
     /// The client of an organization that so many of the same came before; the
     /// inverse of [`place`](Self::place).
+    #[allow(
+        clippy::missing_panics_doc,
+        reason = "no number is greater than the clients are many"
+    )]
     pub fn nth(self, organization: u32, rank: u32) -> u32 {
         let Some(largest) = self.largest() else {
             return rank * self.organizations + organization;
@@ -98,6 +102,7 @@ impl Size {
     }
 
     /// All of a client as it was loaded, and its events.
+    #[allow(clippy::missing_panics_doc, reason = "it has just been added")]
     pub fn client(self, index: u32) -> (BulkClient, Vec<Event>) {
         let mut batch = Batch::default();
         self.add_client(&mut batch, index);

@@ -2,30 +2,6 @@
 //! right tenant, in order, with the right total; and what to read again after a
 //! write.
 
-use std::collections::HashSet;
-
-use nvito_clients::grpc::proto::{
-    BatchGetClientsResponse, Client, CreateClientRequest, CreateClientResponse, Event,
-    GetClientResponse, GetEventResponse, LinkEventResponse, ListClientHistoryResponse,
-    ListClientsRequest, ListClientsResponse, ListMembersResponse, SuggestClientsResponse,
-    SummarizeClientsResponse, TransitionClientResponse, UnlinkEventResponse, UpdateClientResponse,
-    ValidateFiscalDataResponse,
-};
-use prost::bytes::Bytes;
-use unicode_normalization::UnicodeNormalization;
-use unicode_normalization::char::is_combining_mark;
-
-use super::ask::{Asked, Message, Rows};
-use super::operation::Operation;
-
-/// Rows of a page that is not asked for by size.
-const PAGE: usize = 10;
-/// Members of a bulk organization who are active.
-const ACTIVE_MEMBERS: i64 = 18;
-
-/// What an answer says, or what is wrong with it.
-type Verdict<T = ()> = Result<T, String>;
-
 macro_rules! sure {
     ($holds:expr, $($how:tt)+) => {
         if !$holds {
@@ -33,6 +9,29 @@ macro_rules! sure {
         }
     };
 }
+
+mod list;
+
+use std::collections::HashSet;
+
+use nvito_clients::grpc::proto::{
+    BatchGetClientsResponse, Client, CreateClientRequest, CreateClientResponse, Event,
+    GetClientResponse, GetEventResponse, LinkEventResponse, ListClientHistoryResponse,
+    ListMembersResponse, SuggestClientsResponse, SummarizeClientsResponse,
+    TransitionClientResponse, UnlinkEventResponse, UpdateClientResponse,
+    ValidateFiscalDataResponse,
+};
+use prost::bytes::Bytes;
+
+use super::ask::{Asked, Message, Rows};
+use super::operation::Operation;
+use list::folded;
+
+/// Members of a bulk organization who are active.
+const ACTIVE_MEMBERS: i64 = 18;
+
+/// What an answer says, or what is wrong with it.
+type Verdict<T = ()> = Result<T, String>;
 
 /// Looks at the answer to `asked`. After a write: the client as it must be read
 /// from now on, as long as nobody writes it.
@@ -211,76 +210,6 @@ impl Seen<'_> {
         self.rows.size.clients_of(self.asked.organization).into()
     }
 
-    fn list(&self, request: &ListClientsRequest, answer: &ListClientsResponse) -> Verdict {
-        let meta = some(answer.meta.as_ref())?;
-        let (rows, total) = (answer.clients.len(), meta.total);
-        answer
-            .clients
-            .iter()
-            .try_for_each(|client| self.own(client))?;
-        sure!(rows <= PAGE, "{rows} rows");
-        let pages = (u64::try_from(total).unwrap_or(0)).div_ceil(PAGE as u64);
-        sure!(
-            u64::try_from(meta.total_pages).ok() == Some(pages),
-            "{} pages",
-            meta.total_pages
-        );
-        if request.page_token.is_empty() {
-            let expected = usize::try_from(total).unwrap_or(0).min(PAGE);
-            sure!(rows == expected, "{rows} rows of {total}");
-            let more = total > PAGE as i64;
-            sure!(
-                more != answer.next_page_token.is_empty(),
-                "a next page, or none, of {total}"
-            );
-        }
-        if request.order_by.is_empty() {
-            let key = |client: &Client| {
-                let at = client.created_at.as_ref();
-                (at.map(|at| (at.seconds, at.nanos)), client.id.clone())
-            };
-            let keys: Vec<_> = answer.clients.iter().map(key).collect();
-            sure!(keys.is_sorted_by(|one, next| one > next), "out of order");
-        }
-        if request.status != 0 {
-            let all = answer
-                .clients
-                .iter()
-                .all(|client| client.status == request.status);
-            sure!(all, "another status");
-        } else if request.search.is_empty() {
-            sure!(total >= self.least(), "{total} of {}", self.least());
-        }
-        if !request.search.is_empty() {
-            self.found(&request.search, total, &answer.clients)?;
-        }
-        Ok(())
-    }
-
-    fn found(&self, search: &str, total: i64, clients: &[Client]) -> Verdict {
-        let digits = |text: &str| -> String { text.chars().filter(char::is_ascii_digit).collect() };
-        let (term, number) = (folded(search), digits(search));
-        for client in clients {
-            let phone = client.phone.as_deref().unwrap_or_default();
-            let email = client.email.as_deref().unwrap_or_default();
-            let texts = [&client.name, email, phone].map(folded);
-            let held = texts.iter().any(|text| text.contains(&term))
-                || (!number.is_empty() && digits(phone).contains(&number));
-            sure!(held, "{:?} is found for {search:?}", client.id);
-        }
-        let id = self
-            .rows
-            .size
-            .client_id(some(self.asked.client)?)
-            .to_string();
-        let there = clients.iter().any(|client| client.id == id);
-        sure!(
-            there || total > PAGE as i64,
-            "{search:?} does not find its client"
-        );
-        Ok(())
-    }
-
     fn created(&self, request: &CreateClientRequest, client: &Client) -> Verdict {
         self.own(client)?;
         let same = client.name == request.name
@@ -331,10 +260,4 @@ fn decoded<M: prost::Message + Default>(body: Bytes) -> Verdict<M> {
 
 fn some<T>(value: Option<T>) -> Verdict<T> {
     value.ok_or_else(|| "something is missing in the answer".to_owned())
-}
-
-/// Without accents and case.
-fn folded(text: &str) -> String {
-    let plain = text.nfd().filter(|&c| !is_combining_mark(c));
-    plain.flat_map(char::to_lowercase).collect()
 }

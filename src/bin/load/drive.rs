@@ -97,7 +97,8 @@ impl Load {
         });
         if pace.schedule.is_some() {
             let pace = Arc::clone(&pace);
-            thread::spawn(move || pace.keep());
+            let callers = self.in_flight;
+            thread::spawn(move || pace.keep(callers));
         }
         let mut callers = JoinSet::new();
         for number in 0..self.in_flight {
@@ -153,7 +154,7 @@ impl Pace {
 
     /// Says when a call is due. A thread, because it sleeps to a twentieth of a
     /// millisecond, where the runtime's timer knows whole ones.
-    fn keep(&self) {
+    fn keep(&self, callers: usize) {
         let Some(schedule) = &self.schedule else {
             return;
         };
@@ -171,11 +172,8 @@ impl Pace {
             }
             schedule.due.add_permits(due);
         }
-        // Whoever waits now waits in vain; permits that are there are still taken.
-        while schedule.due.available_permits() > 0 {
-            thread::sleep(Duration::from_millis(1));
-        }
-        schedule.due.close();
+        // A time too late for each caller: it ends.
+        schedule.due.add_permits(callers);
     }
 }
 

@@ -53,6 +53,7 @@ pub(crate) struct Report {
 }
 
 /// Processor time, in microseconds a call; null of what was not watched.
+#[allow(clippy::struct_field_names, reason = "units, in the JSON")]
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Cpu {
     pub(crate) load_us: f64,

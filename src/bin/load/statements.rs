@@ -78,7 +78,9 @@ async fn all(arguments: &Arguments, stage: &Stage) -> Result<bool, Cause> {
     for operation in operations {
         let sent = by_the_service(stage, rows, operation).await?;
         println!("== {}: the service", operation.name());
-        sent.iter().for_each(|statement| println!("{statement}"));
+        for statement in &sent {
+            println!("{statement}");
+        }
         let Some(script) = script(operation, Schema::Own) else {
             continue;
         };

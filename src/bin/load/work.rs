@@ -55,7 +55,7 @@ impl Worker {
     /// when it is sent.
     pub(crate) async fn turn(&mut self, intended: Option<Instant>) {
         let operation = self.plan.mix.roll(&mut self.dice);
-        let (asked, claimed) = self.claim(operation);
+        let (asked, claimed) = self.claim(operation).await;
         let asked = self.ready(asked).await;
         let uri = self.connection.uri(operation.method());
         let frame = asked.message.framed();
@@ -84,7 +84,7 @@ impl Worker {
     }
 
     /// A call about a row that nobody else is writing, where it writes.
-    fn claim(&mut self, operation: Operation) -> (Asked, Option<String>) {
+    async fn claim(&mut self, operation: Operation) -> (Asked, Option<String>) {
         loop {
             let asked = self.plan.rows.ask(operation, &mut self.dice);
             let row = match &asked.message {
@@ -97,6 +97,8 @@ impl Worker {
             if self.claims().insert(row.clone()) {
                 return (asked, Some(row));
             }
+            // All of few may be taken, until others have their answers.
+            tokio::task::yield_now().await;
         }
     }
 
