@@ -153,6 +153,9 @@ pub struct SeedArgs {
     /// Clients in all, spread over the organizations.
     #[arg(long, requires = "organizations", value_parser = clap::value_parser!(u32).range(0..=10_000_000))]
     pub clients: Option<u32>,
+    /// How many of them the first organization has; as many as any other when not given.
+    #[arg(long, requires = "clients")]
+    pub largest: Option<u32>,
 }
 
 /// Everything, checked.

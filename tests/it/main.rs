@@ -25,6 +25,7 @@ mod life;
 mod lifecycle;
 mod listener;
 mod lists;
+mod load;
 mod matrix;
 mod metrics;
 mod model;
