@@ -150,11 +150,14 @@ impl<P: Point> State<P> {
             } else {
                 self.turns.push_back(tenant);
             }
-            let wanted =
-                |asked: &Asked<P>| !asked.reply.is_closed() && asked.deadline > Instant::now();
-            if let Some(asked) = asked.filter(wanted) {
-                keys += more;
-                next.push(asked);
+            match asked {
+                Some(asked) if asked.reply.is_closed() => {}
+                Some(asked) if asked.deadline <= Instant::now() => fail(vec![asked], late()),
+                Some(asked) => {
+                    keys += more;
+                    next.push(asked);
+                }
+                None => {}
             }
         }
         next
@@ -228,10 +231,14 @@ async fn read<P: Point>(
             held.give_back();
             found
         }
-        Err(_) => Err(Error::System {
-            reason: Reason::DeadlineExceeded,
-            cause: "the statement of several callers took too long".into(),
-        }),
+        Err(_) => Err(late()),
+    }
+}
+
+fn late() -> Error {
+    Error::System {
+        reason: Reason::DeadlineExceeded,
+        cause: "a read by key took too long".into(),
     }
 }
 
