@@ -1,8 +1,10 @@
 //! What happened to clients: written with each write, never changed.
 
 use chrono::{DateTime, Utc};
+use diesel::dsl::sql;
 use diesel::pg::Pg;
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
 use diesel_async::RunQueryDsl;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -94,9 +96,11 @@ async fn organization(
     if there.is_some() || !deleted {
         return Ok(there);
     }
+    // Written out: planned for whatever kind is bound, it would not have the index
+    // of this one.
     let mut purged = history::table
         .filter(history::client_id.eq(id.0))
-        .filter(history::kind.eq(HistoryKind::Purged.as_str()))
+        .filter(sql::<Bool>("client_history.kind = 'PURGED'"))
         .select(history::organization_id)
         .into_boxed();
     if let Some(organization) = scope.organization() {
