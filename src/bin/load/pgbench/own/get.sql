@@ -1,15 +1,3 @@
--- GetClient: the client, its assignee and the number of its events, its events.
-\set one 1
+-- GetClient: a read by key of one client, its assignee and its events.
 \set most 1000
-\startpipeline
-BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
-SET LOCAL ROLE nvito_clients_tenant;
-SELECT set_config('statement_timeout', '10000', true), set_config('app.organization_id', :organization, true), set_config('app.actor_id', :actor, true);
-\endpipeline
-SELECT clients.id, clients.organization_id, clients.name, clients.email, clients.phone, clients.phone_e164, clients.type, clients.status, clients.rfc, clients.business_name, clients.billing_address, clients.acquisition_source, clients.acquisition_detail, clients.notes, clients.assigned_to_id, clients.created_by, clients.created_at, clients.updated_at, clients.deleted_at, clients.version FROM clients WHERE clients.organization_id = :organization AND clients.deleted_at IS NULL AND clients.id = :client LIMIT :one;
-\startpipeline
-SELECT users.id, users.first_name, users.last_name FROM users WHERE users.id = ANY(:assignees);
-SELECT events.client_id, count(*) FROM events WHERE events.organization_id = ANY(ARRAY[:organization]::uuid[]) AND events.client_id = ANY(ARRAY[:client]::uuid[]) GROUP BY events.client_id;
-\endpipeline
-SELECT events.id, events.name, events.starts_at FROM events WHERE events.organization_id = :organization AND events.client_id = :client ORDER BY events.starts_at DESC NULLS LAST, events.id LIMIT :most;
-COMMIT;
+SELECT place, (client).id, (client).organization_id, (client).name, (client).email, (client).phone, (client).phone_e164, (client).type, (client).status, (client).rfc, (client).business_name, (client).billing_address, (client).acquisition_source, (client).acquisition_detail, (client).notes, (client).assigned_to_id, (client).created_by, (client).created_at, (client).updated_at, (client).deleted_at, (client).version, first_name, last_name, event_count, event_ids, event_names, event_starts FROM read_clients(ARRAY[:organization]::uuid[], ARRAY[:client]::uuid[], '{f}', '{t}', :most);
