@@ -25,6 +25,7 @@ mod said;
 mod schema;
 pub mod scope;
 mod share;
+mod standby;
 mod suggest;
 mod summary;
 mod transaction;
@@ -40,6 +41,7 @@ pub use list::{ClientFilter, ClientList, Position};
 pub use mutation::{Answer, Encode, Mutation, Options};
 pub use pool::{Database, PoolStatus};
 pub use scope::Scope;
+pub use standby::{Databases, Replica, Standbys};
 pub use suggest::Suggestion;
 
 use tokio::time::Instant;
