@@ -27,6 +27,7 @@ mod said;
 mod schema;
 pub mod scope;
 mod share;
+mod standby;
 mod statement;
 mod suggest;
 mod summary;
@@ -44,6 +45,7 @@ pub use list::{ClientFilter, ClientList, Position};
 pub use mutation::{Answer, Encode, Mutation, Options};
 pub use pool::{Database, PoolStatus};
 pub use scope::Scope;
+pub use standby::{Databases, Replica, Standbys};
 pub use suggest::Suggestion;
 
 use tokio::time::Instant;

@@ -90,7 +90,7 @@ impl App {
             server::run(
                 listener,
                 Metrics::default(),
-                pool,
+                pool.into(),
                 identity,
                 &config,
                 Box::pin(stopped),
