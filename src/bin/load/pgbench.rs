@@ -85,6 +85,7 @@ impl Pgbench {
     pub(crate) async fn run(
         &self,
         script: &str,
+        schema: Schema,
         folder: &Path,
         watched: Watched,
     ) -> Result<Ran, Cause> {
@@ -93,6 +94,7 @@ impl Pgbench {
         let seconds = (self.warm_up + self.time).as_secs();
         let mut child = self
             .command(&file)?
+            .env("PGOPTIONS", schema.session())
             .args(["-c", &self.in_flight.to_string(), "-j", "1", "-P", "1"])
             .args(["-T", &seconds.to_string()])
             .arg(self.config.get_dbname().unwrap_or_default())

@@ -153,7 +153,9 @@ async fn rounds(arguments: &Arguments, stage: &Stage) -> Result<Table, Cause> {
                     continue;
                 };
                 superuser.batch_execute("CHECKPOINT").await?;
-                let ran = pgbench.run(script, stage.folder(), stage.watched()).await?;
+                let ran = pgbench
+                    .run(script, schema, stage.folder(), stage.watched())
+                    .await?;
                 *other = Some(Cell::of_pgbench(ran));
             }
             let [own, plain] = others;

@@ -30,6 +30,17 @@ pub(crate) enum Schema {
     Plain,
 }
 
+impl Schema {
+    /// What a session is set to for it: of our own statements what the service
+    /// sets (`src/repository/connect.rs`), so that both have the same plans.
+    pub(crate) fn session(self) -> &'static str {
+        match self {
+            Self::Own => "-c random_page_cost=1.1 -c plan_cache_mode=force_generic_plan",
+            Self::Plain => "",
+        }
+    }
+}
+
 macro_rules! scripts {
     ($($operation:ident: $file:literal),+ $(,)?) => {
         /// The script of an operation, if there is one.
