@@ -34,8 +34,3 @@ pub mod repository;
 pub mod seed;
 pub mod server;
 pub mod telemetry;
-
-/// T.
-pub fn off(name: &str) -> bool {
-    std::env::var("GUARD_OFF").is_ok_and(|v| v == name)
-}

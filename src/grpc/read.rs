@@ -32,18 +32,9 @@ impl Gate {
         let call = self
             .admit(extensions.get::<Principal>(), context, permission)
             .map_err(|refusal| self.refuse(&refusal, context))?;
-        let allowed = call
-            .staleness
-            .or_else(|| crate::off("key").then(|| Duration::from_secs(3600)));
+        let allowed = call.staleness;
         if let Some(replica) = self.replica(allowed) {
-            let there = call.on(
-                &replica.database,
-                if crate::off("silent") {
-                    call.deadline
-                } else {
-                    half(call.deadline)
-                },
-            );
+            let there = call.on(&replica.database, half(call.deadline));
             let attempt = work(there, message.clone());
             if let Some(answer) = self.attempt(&call, &replica, attempt).await {
                 self.metrics.read(Source::Standby);
@@ -51,9 +42,6 @@ impl Gate {
                 let metadata = response.metadata_mut();
                 tell(metadata, Source::Standby, Some(replica.staleness));
                 return Ok(response);
-            }
-            if crate::off("fallback") {
-                return Err(Status::internal("off"));
             }
         }
         self.metrics.read(Source::Primary);
@@ -87,8 +75,8 @@ impl Gate {
         let answer = tokio::select! {
             biased;
             answer = attempt => answer.map_err(|error| why(&error)),
-            () = replica.gone(), if !crate::off("silent") => Err(Some(Elsewhere::Failed)),
-            () = sleep_until(half(call.deadline)), if !crate::off("silent") => Err(Some(Elsewhere::Failed)),
+            () = replica.gone() => Err(Some(Elsewhere::Failed)),
+            () = sleep_until(half(call.deadline)) => Err(Some(Elsewhere::Failed)),
         };
         answer
             .inspect_err(|why| {
@@ -104,7 +92,6 @@ impl Gate {
 /// is at fault.
 fn why(error: &Error) -> Option<Elsewhere> {
     match error {
-        Error::NotFound { .. } if crate::off("never") => None,
         Error::NotFound { .. } => Some(Elsewhere::Absent),
         Error::System { .. } | Error::CommitOutcomeUnknown { .. } => {
             let reason = error.reason().as_str();

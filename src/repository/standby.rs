@@ -152,7 +152,7 @@ impl Standby {
         let known = self.known();
         let staleness = known.fresh.elapsed();
         let current = known.current.as_ref()?;
-        if (staleness > most && !crate::off("bound")) || current.gone.is_cancelled() {
+        if staleness > most || current.gone.is_cancelled() {
             return None;
         }
         Some(Replica {

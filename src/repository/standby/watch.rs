@@ -33,8 +33,9 @@ const POSITION: &str = "SELECT pg_is_in_recovery() AS standby, \
 const DATA: &str = "SELECT system_identifier AS cluster, (SELECT oid::bigint FROM pg_database \
     WHERE datname = current_database()) AS database FROM pg_control_system()";
 
-/// Writes a few bytes of log that nobody waits for and that are flushed soon.
-/// What a primary has in its buffers alone, no standby can have.
+/// Writes a few bytes of log that nobody waits for and that are flushed soon:
+/// what a primary has in its buffers alone, as of a transaction that is open and
+/// does nothing, no standby can have.
 const NUDGE: &str = "SELECT pg_current_xact_id()";
 
 #[derive(QueryableByName)]
@@ -91,7 +92,7 @@ async fn session(standby: &Standby) -> Result<std::convert::Infallible, Cause> {
     loop {
         ticks.tick().await;
         let replayed = position(&mut replica).await?;
-        if !replayed.standby && !crate::off("promoted") {
+        if !replayed.standby {
             return Err("it is no standby (any more)".into());
         }
         marks.replayed(replayed.place);
@@ -129,19 +130,14 @@ async fn note(
     if written.standby {
         return Ok(None);
     }
-    if replayed.place > written.place && !crate::off("history") {
+    if replayed.place > written.place {
         return Err("it has what the primary has not: a history of its own".into());
     }
     let idle = marks.newest() == Some(written.place);
     marks.note(at, written.place);
     let behind = marks.fresh().is_none_or(|fresh| fresh.elapsed() > PATIENCE);
     // Once: a standby that does not follow then does not follow at all.
-    if !crate::off("nudge")
-        && idle
-        && behind
-        && replayed.place < written.place
-        && *nudged != Some(replayed.place)
-    {
+    if idle && behind && replayed.place < written.place && *nudged != Some(replayed.place) {
         *nudged = Some(replayed.place);
         let nudge = diesel::sql_query(NUDGE).execute(&mut primary);
         if !matches!(timeout(PATIENCE, nudge).await, Ok(Ok(_))) {
@@ -158,7 +154,7 @@ async fn first(settings: &Config, standby: &Data) -> Result<Option<AsyncPgConnec
         return Ok(None);
     };
     match data(&mut connection).await {
-        Ok(primary) if primary == *standby || crate::off("database") => Ok(Some(connection)),
+        Ok(primary) if primary == *standby => Ok(Some(connection)),
         Ok(_) => Err("it is a standby of another database".into()),
         Err(_) => Ok(None),
     }

@@ -109,10 +109,10 @@ async fn an_idle_primary_has_no_old_standby() {
     let (told, _) = get(&stand.lax("2s"), &made.id).await.expect("there");
     assert!(told.by_standby(), "{told:?}");
 
-    // Stays in the primary's memory until somebody writes more.
-    let unflushed = "SELECT pg_logical_emit_message(false, 'it', 'x')";
+    // Stays in the primary's memory while its transaction is open.
+    let unflushed = "BEGIN; SELECT pg_logical_emit_message(false, 'it', 'x')";
     let primary = stand.primary.superuser().await;
-    primary.execute(unflushed, &[]).await.expect("said");
+    primary.batch_execute(unflushed).await.expect("said");
     tokio::time::sleep(Duration::from_secs(4)).await;
     let (told, _) = get(&stand.lax("2s"), &made.id).await.expect("there");
     assert!(told.by_standby(), "{told:?}");
