@@ -165,6 +165,7 @@ async fn written(
     mut values: Vec<Value<'_>>,
     told: Told<'_>,
 ) -> Result<Option<Client>> {
+    type Row = (ClientSql, Nullable<Text>, Nullable<Text>, BigInt);
     const ANSWER: &str = concat!(
         "SELECT ",
         client_columns!("written."),
@@ -182,7 +183,6 @@ async fn written(
         Value::Text(transaction.call()),
         Value::Json(changes),
     ]);
-    type Row = (ClientSql, Nullable<Text>, Nullable<Text>, BigInt);
     let row: Option<(ClientRow, Option<String>, Option<String>, i64)> =
         Statement::<Row>::new(&sql, values)
             .get_result(&mut transaction.connection())

@@ -228,7 +228,7 @@ async fn read<P: Point>(
     let held = database.borrow().await?;
     match timeout_at(limit, P::read(held.connection(), &keys)).await {
         Ok(found) => {
-            held.give_back();
+            held.give_back(&found);
             found
         }
         Err(_) => Err(late()),
@@ -323,7 +323,7 @@ mod tests {
     }
 
     fn tenant(number: u128) -> Tenant {
-        Some(OrganizationId(Uuid::from_u128(number)))
+        Tenant::from(OrganizationId(Uuid::from_u128(number)))
     }
 
     fn keys(next: &[Asked<Number>]) -> Vec<u32> {

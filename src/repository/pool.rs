@@ -25,7 +25,7 @@ use super::transaction::Transaction;
 use super::{Scope, error};
 use crate::domain::client::Client;
 use crate::domain::event::LinkedEvent;
-use crate::error::Result;
+use crate::error::{Error, Reason, Result};
 
 /// How long a call waits inside the pool; the turns of [`Shares`] leave no
 /// reason to wait there.
@@ -69,8 +69,14 @@ impl Loan {
         &self.held.as_ref().expect("not given back").connection
     }
 
-    pub(super) fn give_back(mut self) {
-        self.held = None;
+    /// Back to the pool after a statement that was answered; closed where its
+    /// answer was that the connection is gone.
+    pub(super) fn give_back<T>(mut self, answer: &Result<T>) {
+        let Some(held) = self.held.take() else { return };
+        let reason = answer.as_ref().err().map(Error::reason);
+        if reason == Some(Reason::DatabaseUnavailable) {
+            held.discard();
+        }
     }
 }
 

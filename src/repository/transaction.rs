@@ -43,6 +43,8 @@ pub(super) struct Transaction {
     ending: AtomicBool,
     /// PostgreSQL has answered COMMIT or ROLLBACK.
     over: AtomicBool,
+    /// The connection is gone, whether or not it knows that yet.
+    lost: AtomicBool,
     database: Database,
     scope: Scope,
     mode: Mode,
@@ -63,6 +65,7 @@ impl Transaction {
             held: Some(database.hold(scope.organization(), mode).await?),
             ending: AtomicBool::new(false),
             over: AtomicBool::new(false),
+            lost: AtomicBool::new(false),
             database: database.clone(),
             scope,
             mode,
@@ -150,12 +153,16 @@ impl Transaction {
                 cause: "COMMIT got no answer".into(),
             });
         };
-        // What is broken the pool finds out.
         self.over.store(true, Ordering::Relaxed);
-        let failed = |cause| match self.mode {
-            Mode::Snapshot => Error::from(cause),
-            // The connection may have gone with the answer to COMMIT on its way.
-            Mode::Write => error::commit(cause),
+        let failed = |cause| {
+            if error::is_lost(&cause) {
+                self.lost.store(true, Ordering::Relaxed);
+            }
+            match self.mode {
+                Mode::Snapshot => Error::from(cause),
+                // It may have gone with the answer to COMMIT on its way.
+                Mode::Write => error::commit(cause),
+            }
         };
         let value = last.map_err(failed)?;
         commit.map_err(failed)?;
@@ -171,21 +178,27 @@ impl Transaction {
     /// Ends the transaction and leaves no trace of it.
     pub(super) async fn rollback(self) {
         let mut connection = self.connection();
-        if let Ok(Ok(())) = timeout(END, connection.batch_execute("ROLLBACK")).await {
-            self.over.store(true, Ordering::Relaxed);
-        }
+        let done = timeout(END, connection.batch_execute("ROLLBACK")).await;
+        let told = if matches!(done, Ok(Ok(()))) {
+            &self.over
+        } else {
+            &self.lost
+        };
+        told.store(true, Ordering::Relaxed);
     }
 }
 
 impl Drop for Transaction {
     fn drop(&mut self) {
         let Some(held) = self.held.take() else { return };
-        if self.over.load(Ordering::Relaxed) {
-            drop(held);
-        } else if self.mode == Mode::Write && self.ending.load(Ordering::Relaxed) {
-            // A COMMIT that is cancelled may be done on one server and not on
-            // the other.
+        let is = |told: &AtomicBool| told.load(Ordering::Relaxed);
+        // A COMMIT that is cancelled may be done on one server and not on the
+        // other.
+        let in_commit = self.mode == Mode::Write && is(&self.ending) && !is(&self.over);
+        if is(&self.lost) || in_commit {
             held.discard();
+        } else if is(&self.over) {
+            drop(held);
         } else {
             self.database.abandon(held);
         }
