@@ -158,14 +158,15 @@ fn statements(log: &Path, from: usize) -> Result<Vec<String>, Cause> {
     Ok(statements)
 }
 
-/// What is done to which tables, and how often: less than the text, which a
+/// What is done to which tables, by which functions, and how often: less than the text, which a
 /// script cannot have in common with a query builder, and enough to see that
 /// one of them has changed. Beginning and ending, and where the script gets its
 /// rows, say nothing.
 fn outline(statements: &[String]) -> BTreeMap<String, usize> {
     let verb = Regex::new(r"(?i)\b(SELECT|INSERT|UPDATE|DELETE|WITH)\b").expect("a pattern");
-    let table = Regex::new(r#"(?i)\b(?:FROM|JOIN|INTO|UPDATE)\s+(?:ONLY\s+)?\(?\s*"?([a-z_]+)"?"#)
-        .expect("a pattern");
+    let table =
+        Regex::new(r#"(?i)\b(?:FROM|JOIN|INTO|UPDATE)\s+(?:ONLY\s+)?\(?\s*"?([a-z_]+)"?(\()?"#)
+            .expect("a pattern");
     let known = [
         "clients",
         "events",
@@ -175,8 +176,9 @@ fn outline(statements: &[String]) -> BTreeMap<String, usize> {
         "idempotent_requests",
     ];
     let mut counts = BTreeMap::new();
-    for statement in statements {
-        if statement.contains("load.picks") || statement.starts_with("BEGIN") {
+    // Several may have gone as one message.
+    for statement in statements.iter().flat_map(|message| message.split("; ")) {
+        if statement.contains("load.picks") {
             continue;
         }
         let Some(verb) = verb.find(statement) else {
@@ -184,8 +186,11 @@ fn outline(statements: &[String]) -> BTreeMap<String, usize> {
         };
         let mut tables: Vec<_> = table
             .captures_iter(statement)
+            // A function of ours stands for the tables that it reads.
+            .filter(|found| {
+                known.contains(&&found[1]) || (found.get(2).is_some() && &found[1] != "unnest")
+            })
             .map(|found| found[1].to_lowercase())
-            .filter(|table| known.contains(&table.as_str()))
             .collect();
         tables.sort_unstable();
         if !tables.is_empty() {
@@ -214,8 +219,15 @@ mod tests {
             "SELECT set_config('a', 'b', true)",
             "SELECT clients.id FROM clients WHERE x",
         ]);
+        let at_once: Vec<String> = statements(&["BEGIN; SELECT 1 FROM clients; COMMIT"]);
+        assert_eq!(outline(&builder), outline(&at_once));
         let other: Vec<String> = statements(&["SELECT 1 FROM clients JOIN users ON x"]);
         assert_eq!(outline(&builder), outline(&script));
         assert_ne!(outline(&builder), outline(&other));
+        let function: Vec<String> = statements(&["SELECT (c).id FROM read_clients($1, $2)"]);
+        assert_eq!(
+            outline(&function).into_keys().next().as_deref(),
+            Some("SELECT read_clients")
+        );
     }
 }

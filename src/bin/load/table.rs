@@ -1,4 +1,4 @@
-//! `load table`: the service and PostgreSQL alone, in turns, in one session.
+//! `load table`: the service and PostgreSQL alone, in turns, on one machine in one hour.
 
 mod figures;
 
