@@ -5,7 +5,7 @@ use std::time::Instant;
 use crate::config::{DatabaseConfig, SeedArgs};
 use crate::error::{Cause, causes};
 use crate::repository::{Database, migrations};
-use crate::seed;
+use crate::seed::{self, Size};
 use crate::server::Opened;
 
 /// Brings the database up to date.
@@ -35,6 +35,7 @@ async fn load(opened: &Opened, arguments: SeedArgs) -> Result<String, Cause> {
     let SeedArgs {
         organizations: Some(organizations),
         clients: Some(clients),
+        largest,
     } = arguments
     else {
         return Ok(if seed::load_demonstration(&database).await? {
@@ -44,14 +45,17 @@ async fn load(opened: &Opened, arguments: SeedArgs) -> Result<String, Cause> {
         });
     };
     let began = Instant::now();
-    let loaded = seed::load_bulk(&database, organizations, clients)
-        .await
-        .map_err(|error| {
-            format!(
-                "{}; bulk data is loaded once into a database",
-                causes(&error)
-            )
-        })?;
+    let size = Size {
+        organizations,
+        clients,
+        largest,
+    };
+    let loaded = seed::load_bulk_of(&database, size).await.map_err(|error| {
+        format!(
+            "{}; bulk data is loaded once into a database",
+            causes(&error)
+        )
+    })?;
     Ok(format!(
         "{loaded} in {:.1} s",
         began.elapsed().as_secs_f64()

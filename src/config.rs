@@ -6,6 +6,7 @@ mod auth;
 mod check;
 mod listener;
 mod metrics;
+mod standby;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -16,6 +17,7 @@ use clap::{Args, Parser, Subcommand};
 use tracing_subscriber::filter::Targets;
 
 use crate::config::metrics::MetricsArgs;
+use crate::config::standby::StandbyArgs;
 use crate::domain::principal::Policy;
 use crate::listener::ListenerConfig;
 
@@ -50,7 +52,10 @@ pub struct Cli {
     #[arg(long, global = true, env = "DATABASE_URL", hide_env_values = true)]
     database_url: Option<String>,
 
-    /// Most connections to PostgreSQL.
+    #[command(flatten)]
+    standby: StandbyArgs,
+
+    /// Most connections to PostgreSQL, and to each standby.
     #[arg(
         long,
         global = true,
@@ -153,6 +158,9 @@ pub struct SeedArgs {
     /// Clients in all, spread over the organizations.
     #[arg(long, requires = "organizations", value_parser = clap::value_parser!(u32).range(0..=10_000_000))]
     pub clients: Option<u32>,
+    /// How many of them the first organization has; as many as any other when not given.
+    #[arg(long, requires = "clients")]
+    pub largest: Option<u32>,
 }
 
 /// Everything, checked.
@@ -172,7 +180,9 @@ pub struct Config {
 pub struct DatabaseConfig {
     /// One that exists already, or a private one.
     pub place: Place,
-    /// Most connections.
+    /// Standbys of it that reads may go to, each by itself.
+    pub standbys: Vec<tokio_postgres::Config>,
+    /// Most connections, and most to each standby.
     pub connections: usize,
     /// Whether a fresh private one gets demonstration data.
     pub demo: bool,
@@ -195,6 +205,7 @@ impl fmt::Debug for DatabaseConfig {
         };
         f.debug_struct("DatabaseConfig")
             .field("place", &place)
+            .field("standbys", &self.standbys.len())
             .field("connections", &self.connections)
             .field("demo", &self.demo)
             .finish()
@@ -267,7 +278,6 @@ impl Cli {
             1..=1000,
             &mut mistakes,
         );
-        listener.kept_descriptors += usize::try_from(connections).unwrap_or(0);
         let drain = number(
             "CLIENTS_DRAIN_SECONDS",
             &self.drain_seconds,
@@ -282,6 +292,11 @@ impl Cli {
         );
         let metrics = self.metrics.check(&mut mistakes);
         let place = place(self.database_url.as_deref(), self.data_dir, &mut mistakes);
+        let given = !matches!(place, Some(Place::Private(_)));
+        let standbys = self.standby.check(given, &mut mistakes);
+        // Each standby has a pool, and is watched by a connection to either side.
+        let pools = usize::try_from(connections).unwrap_or(0) * (1 + standbys.len());
+        listener.kept_descriptors += pools + 2 * standbys.len();
         let log = self.log.parse::<Targets>().unwrap_or_else(|error| {
             mistakes.push(format!("CLIENTS_LOG: {error}; write for example info"));
             Targets::new()
@@ -293,6 +308,7 @@ impl Cli {
             command: self.command.unwrap_or(Command::Serve),
             database: DatabaseConfig {
                 place,
+                standbys,
                 connections: usize::try_from(connections).unwrap_or(1),
                 demo,
             },
@@ -330,7 +346,9 @@ mod tests {
             "--auth=none",
             "--admin-panel-roles=SUPER_ADMIN,BOSS",
             "--database-url=mysql://root:hunter2@db/x",
+            "--standby-url=mysql://root:hunter2@db/x",
             "--database-connections=0",
+            "--connection-seconds=old",
             "--drain-seconds=soon",
             "--in-flight=0",
             "--metrics-listen=everywhere",
@@ -338,7 +356,7 @@ mod tests {
         ]) else {
             panic!("nothing of this is right");
         };
-        assert_eq!(mistakes.len(), 10, "{mistakes:#?}");
+        assert_eq!(mistakes.len(), 12, "{mistakes:#?}");
         assert!(!mistakes.concat().contains("hunter2"));
     }
 
@@ -394,7 +412,11 @@ mod tests {
 
     #[test]
     fn secrets_are_redacted() {
-        let config = check(&["--database-url=postgres://me:hunter2@db/x"]).expect("right");
+        let config = check(&[
+            "--database-url=postgres://me:hunter2@db/x",
+            "--standby-url=postgres://me:hunter2@standby/x",
+        ])
+        .expect("right");
         assert!(!format!("{config:?}").contains("hunter2"));
     }
 }

@@ -29,7 +29,7 @@ use crate::jwt::Verifier;
 use crate::listener::{self, AnswerLayer, Incoming};
 use crate::metrics::{Endpoint, Metrics};
 use crate::postgres::{self, PrivatePostgres};
-use crate::repository::{Database, migrations};
+use crate::repository::{Database, Databases, Standbys, migrations};
 use crate::seed;
 
 /// How often the database is asked whether it still answers.
@@ -71,8 +71,8 @@ pub async fn serve(config: Config, mut stop: Stop) -> Result<(), Cause> {
         () = &mut stop => Ok(None),
     };
     let served = match ready {
-        Ok(Some(database)) => tokio::select! {
-            served = run(listener, metrics, database, identity, &config.server, stop) => served,
+        Ok(Some(databases)) => tokio::select! {
+            served = run(listener, metrics, databases, identity, &config.server, stop) => served,
             lost = opened.lost() => Err(lost),
         },
         Ok(None) => Ok(()),
@@ -88,7 +88,7 @@ async fn prepare(
     config: &Config,
     address: SocketAddr,
     metrics: &Metrics,
-) -> Result<Database, Cause> {
+) -> Result<Databases, Cause> {
     migrations::run(&opened.settings).await?;
     let database = Database::new(opened.settings.clone(), config.database.connections);
     metrics.watch(&database);
@@ -97,7 +97,14 @@ async fn prepare(
     }
     database.ping().await?;
     announce(address, config, &database).await?;
-    Ok(database)
+    Ok(Databases {
+        primary: database,
+        standbys: Standbys::new(
+            &opened.settings,
+            &config.database.standbys,
+            config.database.connections,
+        ),
+    })
 }
 
 /// How callers are known. With tokens nobody could be known without keys: a
@@ -112,13 +119,13 @@ pub async fn identity(auth: &Auth) -> Result<Identity, Cause> {
     })
 }
 
-/// Serves `database` on `listener` until `stop` is done; then health says
+/// Serves `databases` on `listener` until `stop` is done; then health says
 /// NOT_SERVING, no call is taken any more, and the ones in flight are given
 /// the time of [`ServerConfig::drain`].
 pub async fn run(
     listener: TcpListener,
     metrics: Metrics,
-    database: Database,
+    databases: Databases,
     identity: Identity,
     config: &ServerConfig,
     stop: Stop,
@@ -126,9 +133,10 @@ pub async fn run(
     let (reporter, health) = tonic_health::server::health_reporter();
     // tonic-health calls the whole server SERVING until told otherwise.
     report(&reporter, ServingStatus::NotServing).await;
-    metrics.watch(&database);
+    metrics.watch(&databases.primary);
+    metrics.watch_standbys(&databases.standbys);
 
-    let gate = Gate::new(database.clone(), config.policy.clone(), metrics.clone());
+    let gate = Gate::new(databases.clone(), config.policy.clone(), metrics.clone());
     let clients = ClientServiceServer::new(Clients::new(gate.clone()))
         .max_decoding_message_size(MESSAGE_MOST);
     let events =
@@ -171,11 +179,13 @@ pub async fn run(
     let serving = router.serve_with_incoming_shutdown(incoming, stopping);
     tokio::pin!(serving);
 
-    let upkeep = upkeep(&database, &reporter);
+    let Databases { primary, standbys } = databases;
+    let upkeep = upkeep(&primary, &reporter);
     tokio::select! {
         ended = &mut serving => return ended.map_err(Into::into),
         () = upkeep => {}
         () = identity.keep_fresh() => {}
+        () = standbys.watch() => {}
         () = stop => {}
     }
     tracing::info!(
@@ -189,7 +199,7 @@ pub async fn run(
     end_watches(&reporter).await;
     let ended = timeout_at(end + FAREWELL, async {
         let served = serving.await;
-        database.close().await;
+        primary.close().await;
         served
     });
     match ended.await {
@@ -226,6 +236,9 @@ async fn upkeep(database: &Database, reporter: &HealthReporter) {
             _ = housekeeping.tick() => {
                 if let Err(error) = database.forget_old_requests().await {
                     tracing::warn!(reason = %error, "old request ids could not be forgotten");
+                }
+                if let Err(error) = database.fold_totals().await {
+                    tracing::warn!(reason = %error, "the totals of lists could not be added up");
                 }
             }
         }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 
@@ -20,6 +21,17 @@ pub(super) struct ListenerArgs {
         hide_env_values = true
     )]
     connections: String,
+
+    /// Seconds until a client is asked to connect anew, calls in flight ending as
+    /// they would; 0: never.
+    #[arg(
+        long,
+        global = true,
+        env = "CLIENTS_CONNECTION_SECONDS",
+        default_value = "1800",
+        hide_env_values = true
+    )]
+    connection_seconds: String,
 
     /// TLS: the certificate and those up to its authority, PEM. Read again, as
     /// the other TLS files, on SIGHUP. [default: no TLS]
@@ -73,6 +85,12 @@ impl ListenerArgs {
             1..=100_000,
             mistakes,
         );
+        let age = number(
+            "CLIENTS_CONNECTION_SECONDS",
+            &self.connection_seconds,
+            0..=86_400,
+            mistakes,
+        );
         let known = mistakes.len();
         let files = self.files(mistakes);
         let tls = files
@@ -80,6 +98,7 @@ impl ListenerArgs {
             .and_then(|files| Tls::new(files).map_err(|more| mistakes.extend(more)).ok());
         ListenerConfig {
             connections: usize::try_from(connections).unwrap_or(1),
+            age: (age > 0).then(|| Duration::from_secs(age)),
             tls: tls.map(Arc::new),
             ..ListenerConfig::default()
         }

@@ -1,5 +1,7 @@
 //! One call's way through the house: identity, permission, work, answer.
 
+use std::time::Duration;
+
 use prost::Message;
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
@@ -12,29 +14,30 @@ use crate::domain::principal::{Permission, Policy, Principal};
 use crate::error::{Error, Reason, Result};
 use crate::metrics::{Metrics, Why};
 use crate::repository::{
-    Answer, Database, Encode, Idempotency, Mutation, Options, Repository, Scope,
+    Answer, Database, Databases, Encode, Idempotency, Mutation, Options, Repository, Scope,
 };
 
-/// What every service needs: the database and who may do what.
+/// What every service needs: the databases and who may do what.
 #[derive(Clone)]
 pub struct Gate {
-    database: Database,
+    pub(super) databases: Databases,
     policy: Policy,
-    metrics: Metrics,
+    pub(super) metrics: Metrics,
 }
 
 impl Gate {
-    /// A gate to `database` kept by `policy`.
-    pub fn new(database: Database, policy: Policy, metrics: Metrics) -> Self {
+    /// A gate to `databases` kept by `policy`.
+    pub fn new(databases: Databases, policy: Policy, metrics: Metrics) -> Self {
         Self {
-            database,
+            databases,
             policy,
             metrics,
         }
     }
 
-    /// Carries out a call: permission before anything of the message is looked
-    /// at, then `work`. An absent identity fails closed.
+    /// Carries out a call on the primary: permission before anything of the
+    /// message is looked at, then `work`. An absent identity fails closed. A
+    /// call that only reads is [`read`](Self::read) instead.
     pub(super) async fn answer<Q, A>(
         &self,
         request: Request<Q>,
@@ -47,17 +50,22 @@ impl Gate {
             Ok(call) => work(call, message).await,
             Err(refusal) => Err(refusal),
         };
-        outcome.map(Response::new).map_err(|error| {
-            if let Some(context) = context
-                && error.reason() == Reason::ServerOverloaded
-            {
-                self.metrics.shed(context.class, Why::Share);
-            }
-            status::of(&error, context)
-        })
+        outcome
+            .map(Response::new)
+            .map_err(|error| self.refuse(&error, context))
     }
 
-    fn admit(
+    /// The status of a call that failed.
+    pub(super) fn refuse(&self, error: &Error, context: Option<&Context>) -> Status {
+        if let Some(context) = context
+            && error.reason() == Reason::ServerOverloaded
+        {
+            self.metrics.shed(context.class, Why::Share);
+        }
+        status::of(error, context)
+    }
+
+    pub(super) fn admit(
         &self,
         principal: Option<&Principal>,
         context: Option<&Context>,
@@ -70,30 +78,46 @@ impl Gate {
         let principal = principal.ok_or(unknown)?;
         principal.require(permission, &self.policy)?;
         Ok(Call {
-            gate: self.clone(),
+            database: self.databases.primary.clone(),
+            policy: self.policy.clone(),
             principal: principal.clone(),
             language: context.map_or(Language::Spanish, |context| context.language),
             request_id: context.map_or_else(String::new, |context| context.request_id.clone()),
+            staleness: context.and_then(|context| context.staleness),
             deadline: context.map_or_else(Instant::now, |context| context.deadline),
         })
     }
 }
 
 /// A call whose caller is known and may make it.
+#[derive(Clone)]
 pub(super) struct Call {
-    gate: Gate,
+    /// Where it is carried out.
+    database: Database,
+    policy: Policy,
     principal: Principal,
     /// Of human messages in the answer.
     pub(super) language: Language,
     request_id: String,
-    deadline: Instant,
+    /// How old its answer may be.
+    pub(super) staleness: Option<Duration>,
+    pub(super) deadline: Instant,
 }
 
 impl Call {
+    /// The same call on another database, with a deadline of its own there.
+    pub(super) fn on(&self, database: &Database, deadline: Instant) -> Self {
+        Self {
+            database: database.clone(),
+            deadline,
+            ..self.clone()
+        }
+    }
+
     /// Fails with `ROLE_REQUIRED` when the caller lacks what only a part of
     /// the method asks for.
     pub(super) fn require(&self, permission: Permission) -> Result<()> {
-        self.principal.require(permission, &self.gate.policy)
+        self.principal.require(permission, &self.policy)
     }
 
     /// Whether the caller holds a permission.
@@ -110,7 +134,7 @@ impl Call {
     /// name that is no UUID is left to validation, which finds it again.
     pub(super) fn repository_of(&self, named: &str) -> Result<Repository> {
         let scope = Scope::of(&self.principal, OrganizationId::parse(named).ok())?;
-        let database = self.gate.database.clone();
+        let database = self.database.clone();
         Ok(Repository::new(
             database,
             scope,

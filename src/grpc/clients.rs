@@ -67,9 +67,7 @@ impl ClientService for Clients {
                 client: Some(answer::client(&client, call.language)),
             })
         };
-        self.gate
-            .answer(request, Permission::AdminPanel, work)
-            .await
+        self.gate.read(request, Permission::AdminPanel, work).await
     }
 
     async fn list_clients(
@@ -89,9 +87,7 @@ impl ClientService for Clients {
                 .await?;
             Ok(answer::listed(&found, &token_of, call.language))
         };
-        self.gate
-            .answer(request, Permission::AdminPanel, work)
-            .await
+        self.gate.read(request, Permission::AdminPanel, work).await
     }
 
     async fn update_client(
@@ -204,9 +200,7 @@ impl ClientService for Clients {
             let found = call.repository()?.clients(&ids).await?;
             Ok(answer::batch(&ids, &found, call.language))
         };
-        self.gate
-            .answer(request, Permission::AdminPanel, work)
-            .await
+        self.gate.read(request, Permission::AdminPanel, work).await
     }
 
     async fn suggest_clients(
@@ -219,9 +213,7 @@ impl ClientService for Clients {
             let found = repository.suggest(&typed, limit).await?;
             Ok(suggest::suggested(found))
         };
-        self.gate
-            .answer(request, Permission::AdminPanel, work)
-            .await
+        self.gate.read(request, Permission::AdminPanel, work).await
     }
 
     async fn list_client_history(
@@ -239,9 +231,7 @@ impl ClientService for Clients {
                 .await?;
             Ok(history::listed(&found, &token_of))
         };
-        self.gate
-            .answer(request, Permission::AdminPanel, work)
-            .await
+        self.gate.read(request, Permission::AdminPanel, work).await
     }
 
     async fn validate_fiscal_data(
@@ -285,8 +275,6 @@ impl ClientService for Clients {
             let rows = repository.summarize(group, period).await?;
             Ok(summary::summarized(rows))
         };
-        self.gate
-            .answer(request, Permission::AdminPanel, work)
-            .await
+        self.gate.read(request, Permission::AdminPanel, work).await
     }
 }

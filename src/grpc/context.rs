@@ -1,12 +1,15 @@
 //! What a call carries besides its message: a request id, a language, a
 //! deadline, and what kind of call it is.
 
+use std::time::Duration;
+
 use http::Request;
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::layers::Class;
 use super::layers::deadline::allowance;
+use super::staleness::{self, MAX_STALENESS};
 
 /// Names the call in answers and in the log.
 pub const REQUEST_ID: &str = "x-request-id";
@@ -23,6 +26,8 @@ pub struct Context {
     pub request_id: String,
     /// Of human messages.
     pub language: Language,
+    /// How old a read may be; `None` when it must be new.
+    pub staleness: Option<Duration>,
     /// When the call ends, done or not.
     pub deadline: Instant,
     /// What kind of call it is.
@@ -30,8 +35,8 @@ pub struct Context {
 }
 
 impl Context {
-    /// The context of a request. A request id that is no such thing is
-    /// replaced here and refused by `identity`.
+    /// The context of a request. A request id or a staleness that is no such
+    /// thing is left out here and refused by `identity`.
     pub fn of<B>(request: &Request<B>) -> Self {
         let headers = request.headers();
         let request_id = headers
@@ -43,9 +48,14 @@ impl Context {
             .get(ACCEPT_LANGUAGE)
             .and_then(|value| value.to_str().ok())
             .map_or(Language::Spanish, Language::accepted);
+        let staleness = headers
+            .get(MAX_STALENESS)
+            .and_then(|value| value.to_str().ok())
+            .and_then(staleness::parse);
         Self {
             request_id,
             language,
+            staleness,
             deadline: Instant::now() + allowance(headers),
             class: Class::of(request.uri().path()),
         }

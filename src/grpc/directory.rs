@@ -130,9 +130,7 @@ impl DirectoryService for Directory {
                 .await?;
             Ok(convert::listed_organizations(&found, &meta))
         };
-        self.gate
-            .answer(request, Permission::SuperAdmin, work)
-            .await
+        self.gate.read(request, Permission::SuperAdmin, work).await
     }
 
     async fn list_members(
@@ -145,8 +143,6 @@ impl DirectoryService for Directory {
             let (found, meta) = repository.list_members(search.as_ref(), page).await?;
             Ok(convert::listed_members(&found, &meta))
         };
-        self.gate
-            .answer(request, Permission::AdminPanel, work)
-            .await
+        self.gate.read(request, Permission::AdminPanel, work).await
     }
 }

@@ -70,8 +70,6 @@ impl EventService for Events {
                 event: Some(convert::event(&found)),
             })
         };
-        self.gate
-            .answer(request, Permission::AdminPanel, work)
-            .await
+        self.gate.read(request, Permission::AdminPanel, work).await
     }
 }

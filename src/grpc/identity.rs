@@ -11,6 +11,7 @@ use std::sync::Arc;
 use http::HeaderMap;
 
 use super::context::{ACCEPT_LANGUAGE, REQUEST_ID, is_request_id};
+use super::staleness::{self, MAX_STALENESS};
 use crate::domain::ids::{OrganizationId, UserId};
 use crate::domain::principal::{Principal, Role};
 use crate::error::{Error, Reason, Result};
@@ -59,6 +60,9 @@ fn common(headers: &HeaderMap) -> Result<Option<&str>> {
         return Err(invalid(REQUEST_ID));
     }
     once(headers, ACCEPT_LANGUAGE)?;
+    if once(headers, MAX_STALENESS)?.is_some_and(|most| staleness::parse(most).is_none()) {
+        return Err(invalid(MAX_STALENESS));
+    }
     once(headers, AUTHORIZATION)
 }
 
@@ -150,7 +154,7 @@ mod tests {
         assert!(with(&[user, (ROLE, "SUPER_ADMIN")]).is_ok());
 
         let platform = (ROLE, "PLATFORM_ADMIN");
-        let refused: [(Pairs<'_>, Reason, &str); 13] = [
+        let refused: [(Pairs<'_>, Reason, &str); 15] = [
             (&[], Reason::IdentityMissing, USER_ID),
             (&[organization, platform], Reason::IdentityMissing, USER_ID),
             (&[user, organization], Reason::IdentityMissing, ROLE),
@@ -205,6 +209,22 @@ mod tests {
                 ],
                 Reason::IdentityInvalid,
                 ACCEPT_LANGUAGE,
+            ),
+            (
+                &[user, organization, platform, (MAX_STALENESS, "5")],
+                Reason::IdentityInvalid,
+                MAX_STALENESS,
+            ),
+            (
+                &[
+                    user,
+                    organization,
+                    platform,
+                    (MAX_STALENESS, "5s"),
+                    (MAX_STALENESS, "5s"),
+                ],
+                Reason::IdentityInvalid,
+                MAX_STALENESS,
             ),
         ];
         for (pairs, expected, at) in refused {

@@ -9,7 +9,9 @@ mod events;
 mod identity;
 pub mod layers;
 mod messages;
+mod read;
 mod span;
+mod staleness;
 pub mod status;
 
 pub use call::Gate;

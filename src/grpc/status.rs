@@ -67,6 +67,8 @@ pub fn of(error: &Error, context: Option<&Context>) -> Status {
             "grpc-retry-pushback-ms",
             MetadataValue::from(RETRY_AFTER_MILLIS),
         );
+    } else if is_final(error) {
+        trailers.insert("grpc-retry-pushback-ms", MetadataValue::from_static("-1"));
     }
     // English for whoever programs, LocalizedMessage for whoever reads (AIP-193).
     let message = sentence.in_(Language::English);
@@ -217,6 +219,16 @@ fn code(reason: Reason) -> Code {
         | Reason::ShuttingDown => Code::Unavailable,
         Reason::MethodNotFound => Code::Unimplemented,
         Reason::Internal => Code::Internal,
+    }
+}
+
+/// Whether a client that repeats calls by their code, as its service config
+/// says, must not repeat this one: it would fail again or be done twice.
+fn is_final(error: &Error) -> bool {
+    match error {
+        Error::EtagMismatch { .. } => true,
+        Error::CommitOutcomeUnknown { retry_safe, .. } => !retry_safe,
+        _ => error.reason() == Reason::MessageTooLarge,
     }
 }
 

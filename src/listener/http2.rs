@@ -18,8 +18,11 @@ const RESETS: usize = 20;
 const MISTAKES: usize = 64;
 
 /// A server that keeps to these bounds.
+///
+/// Of tonic's two ages this takes the one that asks (GOAWAY) and waits; the
+/// other, `max_connection_age_grace`, cuts calls in flight.
 pub fn server(config: &ListenerConfig) -> Server {
-    Server::builder()
+    let server = Server::builder()
         .max_concurrent_streams(STREAMS)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
@@ -27,5 +30,9 @@ pub fn server(config: &ListenerConfig) -> Server {
         .http2_max_pending_accept_reset_streams(Some(RESETS))
         .http2_max_local_error_reset_streams(Some(MISTAKES))
         .http2_keepalive_interval(Some(config.keepalive))
-        .http2_keepalive_timeout(Some(config.keepalive_answer))
+        .http2_keepalive_timeout(Some(config.keepalive_answer));
+    match config.age {
+        Some(age) => server.max_connection_age(age),
+        None => server,
+    }
 }

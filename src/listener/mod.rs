@@ -52,6 +52,10 @@ pub struct ListenerConfig {
     pub keepalive: Duration,
     /// How long it may take to answer that.
     pub keepalive_answer: Duration,
+    /// When a client is asked to connect anew; the calls on the old connection
+    /// end as they would. Otherwise no client finds an instance that is new.
+    /// `None`: never.
+    pub age: Option<Duration>,
     /// How long a connection must have been idle to give way when all places
     /// are taken: longer than any call, so that none is cut.
     pub idle: Duration,
@@ -69,6 +73,7 @@ impl Default for ListenerConfig {
             first_bytes: Duration::from_secs(5),
             keepalive: Duration::from_secs(30),
             keepalive_answer: Duration::from_secs(10),
+            age: Some(Duration::from_mins(30)),
             idle: Duration::from_secs(30),
             tls: None,
         }

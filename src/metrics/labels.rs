@@ -106,6 +106,64 @@ pub enum Why {
     Share,
 }
 
+/// Which server answered a read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// The one that takes the writes.
+    Primary,
+    /// A copy of it.
+    Standby,
+}
+
+impl Source {
+    /// In metrics and in answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Primary => "primary",
+            Self::Standby => "standby",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct SourceLabels {
+    source: &'static str,
+}
+
+impl SourceLabels {
+    pub(super) fn of(source: Source) -> Self {
+        let source = source.as_str();
+        Self { source }
+    }
+}
+
+/// Why a read that a standby could have answered went to the primary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Elsewhere {
+    /// None was there that is as new as the caller asks.
+    Stale,
+    /// It failed, went away or took too long.
+    Failed,
+    /// The row was not there, and may be by now.
+    Absent,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct ElsewhereLabels {
+    why: &'static str,
+}
+
+impl ElsewhereLabels {
+    pub(super) fn of(why: Elsewhere) -> Self {
+        let why = match why {
+            Elsewhere::Stale => "stale",
+            Elsewhere::Failed => "failed",
+            Elsewhere::Absent => "absent",
+        };
+        Self { why }
+    }
+}
+
 /// A call that was turned away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct ShedLabels {

@@ -8,7 +8,7 @@ mod endpoint;
 mod labels;
 mod stores;
 
-pub use self::labels::Why;
+pub use self::labels::{Elsewhere, Source, Why};
 pub use endpoint::Endpoint;
 
 use std::sync::Arc;
@@ -25,8 +25,10 @@ use tonic::Code;
 
 use self::stores::Stores;
 use crate::grpc::Class;
-use crate::repository::Database;
-use labels::{CallLabels, METHODS, MethodLabels, ShedLabels, UNKNOWN};
+use crate::repository::{Database, Standbys};
+use labels::{
+    CallLabels, ElsewhereLabels, METHODS, MethodLabels, ShedLabels, SourceLabels, UNKNOWN,
+};
 
 /// Seconds: from a read that hits the cache to the longest deadline.
 const BUCKETS: [f64; 14] = [
@@ -43,6 +45,8 @@ struct Counts {
     durations: Family<MethodLabels, Histogram, fn() -> Histogram>,
     in_flight: Gauge,
     shed: Family<ShedLabels, Counter>,
+    reads: Family<SourceLabels, Counter>,
+    elsewhere: Family<ElsewhereLabels, Counter>,
     stores: Stores,
 }
 
@@ -84,6 +88,20 @@ impl Default for Metrics {
             "Calls turned away unread: too many in flight, or too many of one organization",
             shed.clone(),
         );
+        let reads = Family::default();
+        ours.register("reads", "Reads by the server they went to", reads.clone());
+        let elsewhere = Family::default();
+        ours.register(
+            "standby_fallbacks",
+            "Reads that a standby could have answered and the primary did",
+            elsewhere.clone(),
+        );
+        for source in [Source::Primary, Source::Standby] {
+            drop(reads.get_or_create(&SourceLabels::of(source)));
+        }
+        for why in [Elsewhere::Stale, Elsewhere::Failed, Elsewhere::Absent] {
+            drop(elsewhere.get_or_create(&ElsewhereLabels::of(why)));
+        }
         let stores = Stores::default();
         ours.register_collector(Box::new(stores.clone()));
         for labels in METHODS.values().copied() {
@@ -99,6 +117,8 @@ impl Default for Metrics {
             durations,
             in_flight,
             shed,
+            reads,
+            elsewhere,
             stores,
         }))
     }
@@ -112,6 +132,22 @@ impl Metrics {
     /// Reads the connections of `database` at every scrape from now on.
     pub fn watch(&self, database: &Database) {
         self.0.stores.watch(database.clone());
+    }
+
+    /// Reads how far `standbys` are behind at every scrape from now on.
+    pub fn watch_standbys(&self, standbys: &Standbys) {
+        self.0.stores.watch_standbys(standbys.clone());
+    }
+
+    /// A read that goes to such a server, there to stay.
+    pub fn read(&self, source: Source) {
+        self.0.reads.get_or_create(&SourceLabels::of(source)).inc();
+    }
+
+    /// A read that a standby could have answered and does not.
+    pub fn elsewhere(&self, why: Elsewhere) {
+        let labels = ElsewhereLabels::of(why);
+        self.0.elsewhere.get_or_create(&labels).inc();
     }
 
     /// A call that has arrived, by the path of its URI.

@@ -5,19 +5,25 @@ use std::sync::{Arc, OnceLock};
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::Unit;
 
-use crate::repository::{Database, counts};
+use crate::repository::{Database, Standbys, counts};
 
-/// The database, once there is one.
+/// The databases, once there are any.
 #[derive(Clone, Default)]
-pub(super) struct Stores(Arc<OnceLock<Database>>);
+pub(super) struct Stores(Arc<OnceLock<Database>>, Arc<OnceLock<Standbys>>);
 
 impl Stores {
     /// The first one stays.
     pub(super) fn watch(&self, database: Database) {
         let _ = self.0.set(database);
+    }
+
+    pub(super) fn watch_standbys(&self, standbys: Standbys) {
+        let _ = self.1.set(standbys);
     }
 }
 
@@ -54,6 +60,16 @@ impl Collector for Stores {
                 None,
                 counter.metric_type(),
             )?)?;
+        }
+        let mut staleness = encoder.encode_descriptor(
+            "standby_staleness",
+            "How far a standby is behind at most; of one that is away, how far it would be",
+            Some(&Unit::Seconds),
+            MetricType::Gauge,
+        )?;
+        for (standby, behind) in self.1.get().iter().flat_map(|all| all.staleness()) {
+            let gauge = ConstGauge::new(behind.as_secs_f64());
+            gauge.encode(staleness.encode_family(&[("standby", standby)])?)?;
         }
         let Some(database) = self.0.get() else {
             return Ok(());

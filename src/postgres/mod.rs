@@ -70,6 +70,7 @@ pub struct PrivatePostgres {
     server: Supervised,
     socket: PathBuf,
     cluster: PathBuf,
+    programs: PathBuf,
     _lock: Lock,
 }
 
@@ -121,6 +122,7 @@ impl PrivatePostgres {
             server,
             socket,
             cluster,
+            programs: programs.bin,
             _lock: lock,
         })
     }
@@ -137,6 +139,12 @@ impl PrivatePostgres {
     #[must_use]
     pub fn superuser_config(&self) -> Config {
         database::superuser_config(&self.socket)
+    }
+
+    /// The folder of the programs that it runs, and what else came with them.
+    #[must_use]
+    pub fn programs(&self) -> &Path {
+        &self.programs
     }
 
     /// Waits until PostgreSQL has ended, which without [`stop`](Self::stop) it should not: the

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::clients::check_assignee;
 use super::mutation::Mutation;
 use super::schema::clients;
+use super::totals;
 use super::transaction::Transaction;
 use crate::domain::history::HistoryKind;
 use crate::domain::ids::{ClientId, OrganizationId, UserId};
@@ -47,7 +48,7 @@ impl Mutation for ReassignClients {
     type Output = Reassigned;
 
     #[allow(private_interfaces, reason = "run by Repository::perform only")]
-    async fn run(&self, transaction: &mut Transaction) -> Result<Reassigned> {
+    async fn run(&self, transaction: &Transaction) -> Result<Reassigned> {
         let organization = transaction.scope().required_organization()?;
         check_assignee(transaction, organization, self.to, "to_user_id").await?;
         if self.to == Some(self.from) {
@@ -60,7 +61,7 @@ impl Mutation for ReassignClients {
                 .filter(clients::deleted_at.is_null())
                 .order(clients::id)
                 .select(clients::id)
-                .load(&mut **transaction)
+                .load(&mut transaction.connection())
                 .await?;
             return Ok(Reassigned(there.into_iter().map(ClientId).collect()));
         }
@@ -74,7 +75,7 @@ impl Mutation for ReassignClients {
 /// Nobody looks after this member's clients any more (spec §6), deleted
 /// clients included: an undeleted one must not come back to who has left.
 pub(super) async fn clear(
-    transaction: &mut Transaction,
+    transaction: &Transaction,
     organization: OrganizationId,
     user: UserId,
 ) -> Result<()> {
@@ -84,7 +85,7 @@ pub(super) async fn clear(
 }
 
 async fn move_clients(
-    transaction: &mut Transaction,
+    transaction: &Transaction,
     organization: OrganizationId,
     (from, to): (UserId, Option<UserId>),
     deleted: bool,
@@ -104,7 +105,8 @@ async fn move_clients(
         .bind::<SqlUuid, _>(actor)
         .bind::<Text, _>(kind.as_str())
         .bind::<Text, _>(transaction.call().to_owned())
-        .load(&mut **transaction)
+        .load(&mut transaction.connection())
         .await?;
+    totals::fold(transaction, organization, moved.len()).await?;
     Ok(moved.into_iter().map(|row| ClientId(row.id)).collect())
 }

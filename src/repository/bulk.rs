@@ -96,9 +96,9 @@ const INSERT_EVENTS: &str = "\
 impl Database {
     /// Whether there is no organization yet.
     pub async fn is_empty(&self) -> Result<bool> {
-        let mut transaction = self.errand(Mode::Snapshot).await?;
+        let transaction = self.errand(Mode::Snapshot).await?;
         let outcome = diesel::select(exists(organizations::table.select(organizations::id)))
-            .get_result::<bool>(&mut *transaction)
+            .get_result::<bool>(&mut transaction.connection())
             .await
             .map(|any| !any)
             .map_err(Into::into);
@@ -107,9 +107,9 @@ impl Database {
 
     /// Whether an organization is known.
     pub async fn has_organization(&self, id: OrganizationId) -> Result<bool> {
-        let mut transaction = self.errand(Mode::Snapshot).await?;
+        let transaction = self.errand(Mode::Snapshot).await?;
         let outcome = diesel::select(exists(organizations::table.find(id.0)))
-            .get_result::<bool>(&mut *transaction)
+            .get_result::<bool>(&mut transaction.connection())
             .await
             .map_err(Into::into);
         transaction.finish(outcome).await
@@ -117,14 +117,15 @@ impl Database {
 
     /// Loads a batch: all of it or, when any row is refused, nothing.
     pub async fn load(&self, batch: &Batch) -> Result<()> {
-        let mut transaction = self.errand(Mode::Write).await?;
-        let outcome = load(&mut transaction, batch).await;
+        let transaction = self.errand(Mode::Write).await?;
+        let outcome = load(&transaction, batch).await;
         transaction.finish(outcome).await
     }
 
     /// Brings the planner's statistics and the visibility map up to date, as
-    /// autovacuum would in its own time.
+    /// autovacuum would in its own time, and adds the totals up.
     pub async fn analyze(&self) -> Result<()> {
+        self.fold_totals().await?;
         // Not to go back to the pool: it keeps the setting.
         let mut connection = self.hold(None, Mode::Write).await?.take();
         connection
@@ -137,6 +138,7 @@ impl Database {
             "clients",
             "events",
             "client_history",
+            "client_totals",
         ] {
             connection
                 .batch_execute(&format!("VACUUM (ANALYZE) {table}"))
@@ -146,8 +148,9 @@ impl Database {
     }
 }
 
-async fn load(transaction: &mut Transaction, batch: &Batch) -> Result<()> {
+async fn load(transaction: &Transaction, batch: &Batch) -> Result<()> {
     transaction
+        .connection()
         .batch_execute("SET LOCAL statement_timeout = 0")
         .await?;
     for rows in batch.organizations.chunks(ROWS) {
@@ -162,7 +165,7 @@ async fn load(transaction: &mut Transaction, batch: &Batch) -> Result<()> {
             .collect();
         diesel::insert_into(organizations::table)
             .values(rows)
-            .execute(&mut **transaction)
+            .execute(&mut transaction.connection())
             .await?;
     }
     for rows in batch.members.chunks(ROWS) {
@@ -177,7 +180,7 @@ async fn load(transaction: &mut Transaction, batch: &Batch) -> Result<()> {
     Ok(())
 }
 
-async fn load_clients(transaction: &mut Transaction, rows: &[BulkClient]) -> Result<()> {
+async fn load_clients(transaction: &Transaction, rows: &[BulkClient]) -> Result<()> {
     let texts = |column: fn(&ClientFields) -> Option<&str>| -> Vec<Option<&str>> {
         rows.iter().map(|row| column(&row.fields)).collect()
     };
@@ -216,12 +219,12 @@ async fn load_clients(transaction: &mut Transaction, rows: &[BulkClient]) -> Res
         .bind::<Texts, _>(texts(|row| row.notes.as_deref()))
         .bind::<Array<BigInt>, _>(versions)
         .bind::<Array<Nullable<Timestamptz>>, _>(first_active_at)
-        .execute(&mut **transaction)
+        .execute(&mut transaction.connection())
         .await?;
     load_history(transaction, rows).await
 }
 
-async fn load_history(transaction: &mut Transaction, clients: &[BulkClient]) -> Result<()> {
+async fn load_history(transaction: &Transaction, clients: &[BulkClient]) -> Result<()> {
     let rows: Vec<(&BulkClient, &HistoryEntry)> = clients
         .iter()
         .flat_map(|client| client.history.iter().map(move |entry| (client, entry)))
@@ -249,15 +252,12 @@ async fn load_history(transaction: &mut Transaction, clients: &[BulkClient]) -> 
         .bind::<Array<Text>, _>(kinds)
         .bind::<Array<Text>, _>(calls)
         .bind::<Array<Jsonb>, _>(changes)
-        .execute(&mut **transaction)
+        .execute(&mut transaction.connection())
         .await?;
     Ok(())
 }
 
-async fn load_events(
-    transaction: &mut Transaction,
-    rows: &[(Event, Option<ClientId>)],
-) -> Result<()> {
+async fn load_events(transaction: &Transaction, rows: &[(Event, Option<ClientId>)]) -> Result<()> {
     let ids: Vec<_> = rows.iter().map(|(row, _)| row.id.0).collect();
     let organizations: Vec<_> = rows.iter().map(|(row, _)| row.organization.0).collect();
     let clients: Vec<_> = rows
@@ -272,15 +272,12 @@ async fn load_events(
         .bind::<Uuids, _>(clients)
         .bind::<Array<Text>, _>(names)
         .bind::<Array<Nullable<Timestamptz>>, _>(starts_at)
-        .execute(&mut **transaction)
+        .execute(&mut transaction.connection())
         .await?;
     Ok(())
 }
 
-async fn load_members(
-    transaction: &mut Transaction,
-    rows: &[(OrganizationId, Member)],
-) -> Result<()> {
+async fn load_members(transaction: &Transaction, rows: &[(OrganizationId, Member)]) -> Result<()> {
     let people: Vec<_> = rows
         .iter()
         .map(|(_, row)| {
@@ -295,7 +292,7 @@ async fn load_members(
     diesel::insert_into(users::table)
         .values(people)
         .on_conflict_do_nothing()
-        .execute(&mut **transaction)
+        .execute(&mut transaction.connection())
         .await?;
     let rows: Vec<(_, _, _)> = rows
         .iter()
@@ -310,7 +307,7 @@ async fn load_members(
         .collect();
     diesel::insert_into(members::table)
         .values(rows)
-        .execute(&mut **transaction)
+        .execute(&mut transaction.connection())
         .await?;
     Ok(())
 }

@@ -1,90 +1,21 @@
 //! One client: created, read, changed; and what its other writes share.
 
 use diesel::dsl::sql;
-use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::query_builder::QueryFragment;
-use diesel::sql_types::{Bool, Text};
+use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
-use super::Repository;
-use super::history::{Told, tell};
+use super::history::{TELL, Told, stored};
 use super::mutation::Mutation;
-use super::rows::{ClientColumns, ClientRow, complete};
-use super::schema::{clients, events, organization_members as members, users};
-use super::scope::Mode;
+use super::rows::{CLIENT_COLUMNS, ClientColumns, ClientRow, ClientSql, client_columns, complete};
+use super::schema::{clients, organization_members as members};
+use super::statement::{Statement, Value};
 use super::transaction::Transaction;
-use crate::domain::client::{Client, ClientPatch, EVENTS_MOST, EventSummary, NewClient};
+use crate::domain::client::{Client, ClientFields, ClientPatch, NewClient};
 use crate::domain::history::{HistoryKind, beginning, differences};
-use crate::domain::ids::{ClientId, EventId, OrganizationId, UserId};
+use crate::domain::ids::{ClientId, OrganizationId, UserId};
 use crate::error::{Error, Problem, Reason, Resource, Result};
-
-impl Repository {
-    /// One client with its events, the latest first; `deleted` finds a deleted
-    /// one as well.
-    pub async fn client(&self, id: ClientId, deleted: bool) -> Result<Client> {
-        let mut transaction = self.begin(Mode::Snapshot).await?;
-        let outcome = Self::client_with_events(&mut transaction, id, deleted).await;
-        transaction.finish(outcome).await
-    }
-
-    /// The live clients among `ids`, in no order, without their events.
-    pub async fn clients(&self, ids: &[ClientId]) -> Result<Vec<Client>> {
-        let mut transaction = self.begin(Mode::Snapshot).await?;
-        let outcome = Self::clients_among(&mut transaction, ids).await;
-        transaction.finish(outcome).await
-    }
-
-    async fn clients_among(transaction: &mut Transaction, ids: &[ClientId]) -> Result<Vec<Client>> {
-        let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
-        let rows = transaction
-            .scope()
-            .clients(false)
-            .filter(clients::id.eq_any(ids))
-            .select(ClientRow::as_select())
-            .load(&mut **transaction)
-            .await?;
-        complete(transaction, rows).await
-    }
-
-    async fn client_with_events(
-        transaction: &mut Transaction,
-        id: ClientId,
-        deleted: bool,
-    ) -> Result<Client> {
-        let row = transaction
-            .scope()
-            .clients(deleted)
-            .filter(clients::id.eq(id.0))
-            .select(ClientRow::as_select())
-            .first(&mut **transaction)
-            .await
-            .optional()?
-            .ok_or(Error::NotFound {
-                resource: Resource::Client,
-                id: id.0,
-            })?;
-        let organization = row.organization_id;
-        let mut client = one(complete(transaction, vec![row]).await?)?;
-        client.events = events::table
-            .filter(events::organization_id.eq(organization))
-            .filter(events::client_id.eq(id.0))
-            .order((events::starts_at.desc().nulls_last(), events::id))
-            .limit(EVENTS_MOST)
-            .select((events::id, events::name, events::starts_at))
-            .load(&mut **transaction)
-            .await?
-            .into_iter()
-            .map(|(id, name, starts_at)| EventSummary {
-                id: EventId(id),
-                name,
-                starts_at,
-            })
-            .collect();
-        Ok(client)
-    }
-}
 
 /// Creates a client in the organization of the scope.
 ///
@@ -96,43 +27,36 @@ impl Mutation for CreateClient {
     type Output = Client;
 
     #[allow(private_interfaces, reason = "run by Repository::perform only")]
-    async fn run(&self, transaction: &mut Transaction) -> Result<Client> {
+    async fn run(&self, transaction: &Transaction) -> Result<Client> {
         let Self(new) = self;
         let scope = transaction.scope();
         let organization = scope.required_organization()?;
-        check_assignee(
-            transaction,
-            organization,
-            new.fields.assigned_to,
-            "assigned_to_id",
-        )
-        .await?;
-        let known_actor = users::table
-            .find(scope.actor().0)
-            .select(users::id)
-            .single_value();
-        let row = diesel::insert_into(clients::table)
-            .values((
-                clients::id.eq(new.id.0),
-                clients::organization_id.eq(organization.0),
-                ClientColumns::from(&new.fields),
-                clients::created_by.eq(known_actor),
-            ))
-            .on_conflict_do_nothing()
-            .returning(ClientRow::as_returning())
-            .get_result(&mut **transaction)
-            .await
-            .optional()?;
-        match row {
-            Some(row) => {
-                let told = Told::of(HistoryKind::Created, beginning(&new.fields));
-                tell(transaction, &row, told).await?;
-                one(complete(transaction, vec![row]).await?)
-            }
+        let columns = ClientColumns::from(&new.fields);
+        let mut values = vec![Value::Uuid(new.id.0), Value::Uuid(organization.0)];
+        values.extend(columns.contact());
+        values.extend(columns.others());
+        values.push(Value::Uuid(scope.actor().0));
+        let told = Told::of(HistoryKind::Created, beginning(&new.fields));
+        let (assignee, made) = tokio::join!(
+            biased;
+            check_assignee(transaction, organization, new.fields.assigned_to, "assigned_to_id"),
+            written(transaction, INSERT, values, told),
+        );
+        assignee?;
+        match made? {
+            Some(client) => Ok(client),
             None => Err(email_taken(transaction, organization, new).await?),
         }
     }
 }
+
+/// `created_by` is the actor where the directory knows them (api.md, decision 10).
+const INSERT: &str = "INSERT INTO clients (id, organization_id, \
+    name, email, phone, phone_e164, \
+    type, status, rfc, business_name, billing_address, acquisition_source, acquisition_detail, \
+    notes, assigned_to_id, created_by) \
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT id FROM users WHERE id = ?)) \
+    ON CONFLICT DO NOTHING";
 
 /// Changes a client.
 ///
@@ -151,7 +75,7 @@ impl Mutation for UpdateClient {
     type Output = Client;
 
     #[allow(private_interfaces, reason = "run by Repository::perform only")]
-    async fn run(&self, transaction: &mut Transaction) -> Result<Client> {
+    async fn run(&self, transaction: &Transaction) -> Result<Client> {
         let row = lock(transaction, self.id, Sight::Live).await?;
         row.etag().check(self.etag.as_deref())?;
         let current = row.fields()?;
@@ -159,38 +83,115 @@ impl Mutation for UpdateClient {
         if next == current {
             return one(complete(transaction, vec![row]).await?);
         }
-        if next.assigned_to != current.assigned_to {
-            let organization = OrganizationId(row.organization_id);
-            let path = "client.assigned_to_id";
-            check_assignee(transaction, organization, next.assigned_to, path).await?;
-        }
-        if next.email != current.email {
-            check_email(transaction, &row, next.email.as_deref()).await?;
-        }
-        let told = Told::of(HistoryKind::Updated, differences(&current, &next));
-        write(transaction, &row, ClientColumns::from(&next), told).await
+        let (assignee, email, written) = tokio::join!(
+            biased;
+            async {
+                if next.assigned_to == current.assigned_to {
+                    return Ok(());
+                }
+                let organization = OrganizationId(row.organization_id);
+                let path = "client.assigned_to_id";
+                check_assignee(transaction, organization, next.assigned_to, path).await
+            },
+            async {
+                if next.email == current.email {
+                    return Ok(());
+                }
+                check_email(transaction, &row, next.email.as_deref()).await
+            },
+            self.set(transaction, &row, &current, &next),
+        );
+        assignee?;
+        email?;
+        written
     }
 }
 
-/// Changes columns of a locked row and tells so in its history.
-pub(super) async fn write<C>(
-    transaction: &mut Transaction,
-    row: &ClientRow,
-    columns: C,
+impl UpdateClient {
+    /// What a search looks in is folded anew where one of its columns is set,
+    /// changed or not: they are set only when one of them changes.
+    async fn set(
+        &self,
+        transaction: &Transaction,
+        row: &ClientRow,
+        current: &ClientFields,
+        next: &ClientFields,
+    ) -> Result<Client> {
+        let columns = ClientColumns::from(next);
+        let contact = |fields: &ClientFields| {
+            (
+                fields.name.clone(),
+                fields.email.clone(),
+                fields.phone.clone(),
+            )
+        };
+        let (set, values) = if contact(next) == contact(current) {
+            (OTHERS, columns.others().to_vec())
+        } else {
+            let values = columns.contact().into_iter().chain(columns.others());
+            (ALL, values.collect())
+        };
+        let told = Told::of(HistoryKind::Updated, differences(current, next));
+        write(transaction, row.key(), set, values, told).await
+    }
+}
+
+const OTHERS: &str = "type = ?, status = ?, rfc = ?, business_name = ?, billing_address = ?, \
+    acquisition_source = ?, acquisition_detail = ?, notes = ?, assigned_to_id = ?";
+const ALL: &str = "name = ?, email = ?, phone = ?, phone_e164 = ?, \
+    type = ?, status = ?, rfc = ?, business_name = ?, billing_address = ?, \
+    acquisition_source = ?, acquisition_detail = ?, notes = ?, assigned_to_id = ?";
+
+/// Changes columns of a locked row, by its organization and id, and tells so in
+/// its history.
+pub(super) async fn write(
+    transaction: &Transaction,
+    (organization, id): (Uuid, Uuid),
+    set: &str,
+    mut values: Vec<Value<'_>>,
     told: Told<'_>,
-) -> Result<Client>
-where
-    C: AsChangeset<Target = clients::table>,
-    C::Changeset: QueryFragment<Pg> + Send,
-{
-    let row = diesel::update(clients::table.find(row.id))
-        .filter(clients::organization_id.eq(row.organization_id))
-        .set(columns)
-        .returning(ClientRow::as_returning())
-        .get_result(&mut **transaction)
-        .await?;
-    tell(transaction, &row, told).await?;
-    one(complete(transaction, vec![row]).await?)
+) -> Result<Client> {
+    let update = format!("UPDATE clients SET {set} WHERE organization_id = ? AND id = ?");
+    values.extend([Value::Uuid(organization), Value::Uuid(id)]);
+    let client = written(transaction, &update, values, told).await?;
+    client.ok_or_else(|| Error::internal("a locked row went missing"))
+}
+
+/// Carries out an INSERT or UPDATE of one client, with its history, and answers
+/// what it has become: one statement. `None` where it wrote nothing.
+async fn written(
+    transaction: &Transaction,
+    write: &str,
+    mut values: Vec<Value<'_>>,
+    told: Told<'_>,
+) -> Result<Option<Client>> {
+    type Row = (ClientSql, Nullable<Text>, Nullable<Text>, BigInt);
+    const ANSWER: &str = concat!(
+        "SELECT ",
+        client_columns!("written."),
+        ", assignee.first_name, assignee.last_name, \
+         (SELECT count(*) FROM events WHERE events.organization_id = written.organization_id \
+          AND events.client_id = written.id) \
+         FROM written LEFT JOIN users AS assignee ON assignee.id = written.assigned_to_id"
+    );
+    let sql = format!("WITH written AS ({write} RETURNING *), told AS ({TELL}) {ANSWER}");
+    let changes = stored(&told.changes)?;
+    values.extend([
+        Value::Uuid(transaction.scope().actor().0),
+        Value::Text(told.kind.as_str()),
+        Value::MaybeText(told.reason),
+        Value::Text(transaction.call()),
+        Value::Json(changes),
+    ]);
+    let row: Option<(ClientRow, Option<String>, Option<String>, i64)> =
+        Statement::<Row>::new(&sql, values)
+            .get_result(&mut transaction.connection())
+            .await
+            .optional()?;
+    row.map(|(row, first_name, last_name, event_count)| {
+        row.complete(first_name.zip(last_name), event_count)
+    })
+    .transpose()
 }
 
 /// Which clients a write may find.
@@ -204,42 +205,32 @@ pub(super) enum Sight {
 
 /// A client of the scope, held until the transaction ends.
 pub(super) async fn lock(
-    transaction: &mut Transaction,
+    transaction: &Transaction,
     id: ClientId,
     sight: Sight,
 ) -> Result<ClientRow> {
-    let scope = transaction.scope();
-    // Diesel does not lock through a boxed query, so the row is found through
-    // the scope's root first and locked by its full key.
-    let found: Option<Uuid> = scope
-        .clients(sight == Sight::Deleted)
-        .filter(clients::id.eq(id.0))
-        .select(clients::organization_id)
-        .first(&mut **transaction)
-        .await
-        .optional()?;
-    let not_found = Error::NotFound {
-        resource: Resource::Client,
-        id: id.0,
+    let (owned, mut values) = transaction.scope().owned();
+    values.push(Value::Uuid(id.0));
+    let live = match sight {
+        Sight::Live => "AND deleted_at IS NULL",
+        Sight::Deleted => "",
     };
-    let Some(organization) = found else {
-        return Err(not_found);
-    };
-    clients::table
-        .filter(clients::organization_id.eq(organization))
-        .filter(clients::id.eq(id.0))
-        .for_no_key_update()
-        .select(ClientRow::as_select())
-        .first(&mut **transaction)
+    let lock = format!(
+        "SELECT {CLIENT_COLUMNS} FROM clients WHERE {owned} AND id = ? {live} FOR NO KEY UPDATE"
+    );
+    Statement::<ClientSql>::new(&lock, values)
+        .get_result(&mut transaction.connection())
         .await
         .optional()?
-        .filter(|row| sight == Sight::Deleted || row.deleted_at.is_none())
-        .ok_or(not_found)
+        .ok_or(Error::NotFound {
+            resource: Resource::Client,
+            id: id.0,
+        })
 }
 
 /// No other live client of the organization has the e-mail.
 pub(super) async fn check_email(
-    transaction: &mut Transaction,
+    transaction: &Transaction,
     row: &ClientRow,
     email: Option<&str>,
 ) -> Result<()> {
@@ -253,7 +244,7 @@ pub(super) async fn check_email(
 /// An assignee is an active member of the client's organization (spec §6), and
 /// stays one until the transaction ends.
 pub(super) async fn check_assignee(
-    transaction: &mut Transaction,
+    transaction: &Transaction,
     organization: OrganizationId,
     assignee: Option<UserId>,
     path: &'static str,
@@ -265,7 +256,7 @@ pub(super) async fn check_assignee(
         .find((organization.0, assignee.0))
         .for_share()
         .select(members::active)
-        .first(&mut **transaction)
+        .first(&mut transaction.connection())
         .await
         .optional()?;
     match active {
@@ -276,7 +267,7 @@ pub(super) async fn check_assignee(
 
 /// The live client, other than `except`, that has the e-mail.
 async fn email_holder(
-    transaction: &mut Transaction,
+    transaction: &Transaction,
     organization: Uuid,
     email: Option<&str>,
     except: ClientId,
@@ -291,7 +282,7 @@ async fn email_holder(
         .filter(clients::id.ne(except.0))
         .filter(same)
         .select(clients::id)
-        .first::<Uuid>(&mut **transaction)
+        .first::<Uuid>(&mut transaction.connection())
         .await
         .optional()?
         .map(ClientId))
@@ -300,7 +291,7 @@ async fn email_holder(
 /// Why an insert found the e-mail taken. When its holder has gone since, the
 /// transaction is worth another try.
 async fn email_taken(
-    transaction: &mut Transaction,
+    transaction: &Transaction,
     organization: OrganizationId,
     new: &NewClient,
 ) -> Result<Error> {

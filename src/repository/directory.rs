@@ -28,8 +28,8 @@ impl Repository {
         search: Option<&Search>,
         page: Page,
     ) -> Result<(Vec<Organization>, PageMeta)> {
-        let mut transaction = self.begin(Mode::Snapshot).await?;
-        let outcome = organizations_page(&mut transaction, search, page).await;
+        let transaction = self.begin(Mode::Snapshot).await?;
+        let outcome = organizations_page(&transaction, search, page).await;
         transaction.finish(outcome).await
     }
 
@@ -40,14 +40,14 @@ impl Repository {
         search: Option<&Search>,
         page: Page,
     ) -> Result<(Vec<Member>, PageMeta)> {
-        let mut transaction = self.begin(Mode::Snapshot).await?;
-        let outcome = members_page(&mut transaction, search, page).await;
+        let transaction = self.begin(Mode::Snapshot).await?;
+        let outcome = members_page(&transaction, search, page).await;
         transaction.finish(outcome).await
     }
 }
 
 async fn organizations_page(
-    transaction: &mut Transaction,
+    transaction: &Transaction,
     search: Option<&Search>,
     page: Page,
 ) -> Result<(Vec<Organization>, PageMeta)> {
@@ -62,7 +62,7 @@ async fn organizations_page(
         }
         query
     };
-    let connection = &**transaction;
+    let connection = transaction.connection();
     let (mut for_rows, mut for_total) = (connection, connection);
     let (rows, total) = tokio::try_join!(
         biased;
@@ -84,7 +84,7 @@ async fn organizations_page(
 }
 
 async fn members_page(
-    transaction: &mut Transaction,
+    transaction: &Transaction,
     search: Option<&Search>,
     page: Page,
 ) -> Result<(Vec<Member>, PageMeta)> {
@@ -107,7 +107,7 @@ async fn members_page(
         }
         query
     };
-    let connection = &**transaction;
+    let connection = transaction.connection();
     let (mut for_rows, mut for_total) = (connection, connection);
     let (rows, total) = tokio::try_join!(
         biased;
@@ -138,7 +138,7 @@ impl Mutation for UpsertOrganization {
     type Output = Organization;
 
     #[allow(private_interfaces, reason = "run by Repository::perform only")]
-    async fn run(&self, transaction: &mut Transaction) -> Result<Organization> {
+    async fn run(&self, transaction: &Transaction) -> Result<Organization> {
         let Self(organization) = self;
         diesel::insert_into(organizations::table)
             .values((
@@ -148,7 +148,7 @@ impl Mutation for UpsertOrganization {
             .on_conflict(organizations::id)
             .do_update()
             .set(organizations::name.eq(excluded(organizations::name)))
-            .execute(&mut **transaction)
+            .execute(&mut transaction.connection())
             .await?;
         Ok(organization.clone())
     }
@@ -168,7 +168,7 @@ impl Mutation for UpsertMember {
     type Output = Member;
 
     #[allow(private_interfaces, reason = "run by Repository::perform only")]
-    async fn run(&self, transaction: &mut Transaction) -> Result<Member> {
+    async fn run(&self, transaction: &Transaction) -> Result<Member> {
         let Self {
             organization,
             member,
@@ -188,7 +188,7 @@ impl Mutation for UpsertMember {
                 users::last_name.eq(excluded(users::last_name)),
                 users::email.eq(excluded(users::email)),
             ))
-            .execute(&mut **transaction)
+            .execute(&mut transaction.connection())
             .await?;
         diesel::insert_into(members::table)
             .values((
@@ -199,7 +199,7 @@ impl Mutation for UpsertMember {
             .on_conflict((members::organization_id, members::user_id))
             .do_update()
             .set(members::active.eq(excluded(members::active)))
-            .execute(&mut **transaction)
+            .execute(&mut transaction.connection())
             .await?;
         if !member.active {
             assignments::clear(transaction, *organization, user.id).await?;
@@ -222,7 +222,7 @@ impl Mutation for RemoveMember {
     type Output = ();
 
     #[allow(private_interfaces, reason = "run by Repository::perform only")]
-    async fn run(&self, transaction: &mut Transaction) -> Result<()> {
+    async fn run(&self, transaction: &Transaction) -> Result<()> {
         let Self { organization, user } = self;
         // Deleting the member first would leave the clearing to the foreign
         // key, row by row. The lock keeps new assignments out meanwhile.
@@ -230,7 +230,7 @@ impl Mutation for RemoveMember {
             .find((organization.0, user.0))
             .for_update()
             .select(members::user_id)
-            .first::<Uuid>(&mut **transaction)
+            .first::<Uuid>(&mut transaction.connection())
             .await
             .optional()?
             .ok_or(Error::NotFound {
@@ -239,7 +239,7 @@ impl Mutation for RemoveMember {
             })?;
         assignments::clear(transaction, *organization, *user).await?;
         diesel::delete(members::table.find((organization.0, user.0)))
-            .execute(&mut **transaction)
+            .execute(&mut transaction.connection())
             .await?;
         Ok(())
     }
@@ -255,7 +255,7 @@ impl Mutation for UpsertEvent {
     type Output = LinkedEvent;
 
     #[allow(private_interfaces, reason = "run by Repository::perform only")]
-    async fn run(&self, transaction: &mut Transaction) -> Result<LinkedEvent> {
+    async fn run(&self, transaction: &Transaction) -> Result<LinkedEvent> {
         let Self(event) = self;
         let upsert = diesel::insert_into(events::table)
             .values((
@@ -272,7 +272,7 @@ impl Mutation for UpsertEvent {
             ));
         let same_organization = events::organization_id.eq(excluded(events::organization_id));
         let written = diesel::query_dsl::methods::FilterDsl::filter(upsert, same_organization)
-            .execute(&mut **transaction)
+            .execute(&mut transaction.connection())
             .await?;
         if written == 0 {
             return Err(Error::violation("organization_id", Problem::Immutable));

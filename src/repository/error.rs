@@ -150,6 +150,12 @@ fn system(reason: Reason, cause: DriverError) -> Error {
     }
 }
 
+/// Whether the connection is gone, as far as the error tells: the connection
+/// itself may learn of it a moment later.
+pub(super) fn is_lost(cause: &DriverError) -> bool {
+    classify(cause) == Reason::DatabaseUnavailable
+}
+
 /// What a failed COMMIT of a write means. Where the connection went away, it
 /// may have happened.
 pub(super) fn commit(cause: DriverError) -> Error {

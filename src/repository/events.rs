@@ -6,32 +6,21 @@
 use chrono::{DateTime, Utc};
 use diesel::pg::Pg;
 use diesel::prelude::*;
+use diesel::sql_types::{Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
-use super::Repository;
-use super::history::{Told, tell};
+use super::clients::write;
+use super::history::Told;
 use super::mutation::Mutation;
 use super::rows::ClientRow;
 use super::schema::{clients, events};
-use super::scope::Mode;
 use super::transaction::Transaction;
-use crate::domain::client::ClientType;
 use crate::domain::directory::Event;
 use crate::domain::event::{ClientCard, LinkedEvent};
 use crate::domain::history::{FieldChange, HistoryKind};
 use crate::domain::ids::{ClientId, EventId, OrganizationId};
-use crate::domain::lifecycle::ClientStatus;
 use crate::error::{Error, Problem, Reason, Resource, Result};
-
-impl Repository {
-    /// One event with its client. Fails with `EVENT_NOT_FOUND`.
-    pub async fn event(&self, id: EventId) -> Result<LinkedEvent> {
-        let mut transaction = self.begin(Mode::Snapshot).await?;
-        let outcome = linked(&mut transaction, id).await;
-        transaction.finish(outcome).await
-    }
-}
 
 /// Links an event to a client of its organization, whoever's it was before.
 ///
@@ -48,14 +37,14 @@ impl Mutation for LinkEvent {
     type Output = LinkedEvent;
 
     #[allow(private_interfaces, reason = "run by Repository::perform only")]
-    async fn run(&self, transaction: &mut Transaction) -> Result<LinkedEvent> {
+    async fn run(&self, transaction: &Transaction) -> Result<LinkedEvent> {
         let found = find(transaction, self.event).await?;
         let organization: Option<Uuid> = transaction
             .scope()
             .clients(false)
             .filter(clients::id.eq(self.client.0))
             .select(clients::organization_id)
-            .first(&mut **transaction)
+            .first(&mut transaction.connection())
             .await
             .optional()?;
         let not_found = Error::NotFound {
@@ -98,7 +87,7 @@ impl Mutation for UnlinkEvent {
     type Output = LinkedEvent;
 
     #[allow(private_interfaces, reason = "run by Repository::perform only")]
-    async fn run(&self, transaction: &mut Transaction) -> Result<LinkedEvent> {
+    async fn run(&self, transaction: &Transaction) -> Result<LinkedEvent> {
         let found = find(transaction, self.0).await?;
         if let Some(client) = found.client_id {
             let held = hold(transaction, &found, &[client]).await?;
@@ -121,12 +110,12 @@ impl Mutation for RemoveEvent {
     type Output = ();
 
     #[allow(private_interfaces, reason = "run by Repository::perform only")]
-    async fn run(&self, transaction: &mut Transaction) -> Result<()> {
+    async fn run(&self, transaction: &Transaction) -> Result<()> {
         let found = find(transaction, self.0).await?;
         hold(transaction, &found, found.client_id.as_slice()).await?;
         diesel::delete(events::table.find(found.id))
             .filter(events::organization_id.eq(found.organization_id))
-            .execute(&mut **transaction)
+            .execute(&mut transaction.connection())
             .await?;
         match found.client_id {
             Some(client) => tell_unlinked(transaction, &found, client).await,
@@ -135,10 +124,38 @@ impl Mutation for RemoveEvent {
     }
 }
 
+/// The columns of an [`EventRow`] in its order, as `client_columns!`.
+macro_rules! event_columns {
+    ($of:literal) => {
+        concat!(
+            $of,
+            "id, ",
+            $of,
+            "organization_id, ",
+            $of,
+            "name, ",
+            $of,
+            "starts_at, ",
+            $of,
+            "client_id"
+        )
+    };
+}
+pub(super) use event_columns;
+
+/// Their types.
+pub(super) type EventSql = (
+    SqlUuid,
+    SqlUuid,
+    Text,
+    Nullable<Timestamptz>,
+    Nullable<SqlUuid>,
+);
+
 /// A row of `events`.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = events, check_for_backend(Pg))]
-struct EventRow {
+pub(super) struct EventRow {
     id: Uuid,
     organization_id: Uuid,
     name: String,
@@ -146,13 +163,28 @@ struct EventRow {
     client_id: Option<Uuid>,
 }
 
-async fn find(transaction: &mut Transaction, id: EventId) -> Result<EventRow> {
+impl EventRow {
+    /// The event as its readers see it.
+    pub(super) fn linked(self, client: Option<ClientCard>) -> LinkedEvent {
+        LinkedEvent {
+            event: Event {
+                id: EventId(self.id),
+                organization: OrganizationId(self.organization_id),
+                name: self.name,
+                starts_at: self.starts_at,
+            },
+            client,
+        }
+    }
+}
+
+async fn find(transaction: &Transaction, id: EventId) -> Result<EventRow> {
     transaction
         .scope()
         .events()
         .filter(events::id.eq(id.0))
         .select(EventRow::as_select())
-        .first(&mut **transaction)
+        .first(&mut transaction.connection())
         .await
         .optional()?
         .ok_or(Error::NotFound {
@@ -165,7 +197,7 @@ async fn find(transaction: &mut Transaction, id: EventId) -> Result<EventRow> {
 /// transaction ends; answers the clients that are there and whether they live.
 /// Worth another try when the event has changed hands since it was found.
 async fn hold(
-    transaction: &mut Transaction,
+    transaction: &Transaction,
     event: &EventRow,
     ids: &[Uuid],
 ) -> Result<Vec<(Uuid, bool)>> {
@@ -175,14 +207,14 @@ async fn hold(
         .order(clients::id)
         .for_no_key_update()
         .select((clients::id, clients::deleted_at.is_null()))
-        .load(&mut **transaction)
+        .load(&mut transaction.connection())
         .await?;
     let now: Option<Option<Uuid>> = events::table
         .filter(events::organization_id.eq(event.organization_id))
         .filter(events::id.eq(event.id))
         .for_no_key_update()
         .select(events::client_id)
-        .first(&mut **transaction)
+        .first(&mut transaction.connection())
         .await
         .optional()?;
     if now == Some(event.client_id) {
@@ -195,23 +227,19 @@ async fn hold(
 }
 
 async fn set_client(
-    transaction: &mut Transaction,
+    transaction: &Transaction,
     event: &EventRow,
     client: Option<Uuid>,
 ) -> Result<()> {
     diesel::update(events::table.find(event.id))
         .filter(events::organization_id.eq(event.organization_id))
         .set(events::client_id.eq(client))
-        .execute(&mut **transaction)
+        .execute(&mut transaction.connection())
         .await?;
     Ok(())
 }
 
-async fn tell_unlinked(
-    transaction: &mut Transaction,
-    event: &EventRow,
-    client: Uuid,
-) -> Result<()> {
+async fn tell_unlinked(transaction: &Transaction, event: &EventRow, client: Uuid) -> Result<()> {
     let changes = vec![FieldChange::unlinked(EventId(event.id))];
     let kind = HistoryKind::EventUnlinked;
     touch(transaction, event, client, Told::of(kind, changes)).await
@@ -220,74 +248,30 @@ async fn tell_unlinked(
 /// A client's events are part of what its callers see: its version moves on,
 /// by the trigger, and its history tells why.
 async fn touch(
-    transaction: &mut Transaction,
+    transaction: &Transaction,
     event: &EventRow,
     client: Uuid,
     told: Told<'_>,
 ) -> Result<()> {
-    let row = diesel::update(clients::table.find(client))
-        .filter(clients::organization_id.eq(event.organization_id))
-        .set(clients::version.eq(clients::version))
-        .returning(ClientRow::as_returning())
-        .get_result(&mut **transaction)
-        .await?;
-    tell(transaction, &row, told).await
+    let client = (event.organization_id, client);
+    write(transaction, client, "version = version", Vec::new(), told).await?;
+    Ok(())
 }
 
 /// An event as its readers see it: without a client while that is deleted.
-pub(super) async fn linked(transaction: &mut Transaction, id: EventId) -> Result<LinkedEvent> {
+pub(super) async fn linked(transaction: &Transaction, id: EventId) -> Result<LinkedEvent> {
     let row = find(transaction, id).await?;
-    let card = match row.client_id {
+    let client: Option<ClientRow> = match row.client_id {
         Some(client) => transaction
             .scope()
             .clients(false)
             .filter(clients::organization_id.eq(row.organization_id))
             .filter(clients::id.eq(client))
-            .select(CardRow::as_select())
-            .first(&mut **transaction)
+            .select(ClientRow::as_select())
+            .first(&mut transaction.connection())
             .await
             .optional()?,
         None => None,
     };
-    Ok(LinkedEvent {
-        event: Event {
-            id,
-            organization: OrganizationId(row.organization_id),
-            name: row.name,
-            starts_at: row.starts_at,
-        },
-        client: card.map(CardRow::card).transpose()?,
-    })
-}
-
-/// The columns of a card.
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = clients, check_for_backend(Pg))]
-struct CardRow {
-    id: Uuid,
-    name: String,
-    email: Option<String>,
-    phone: Option<String>,
-    type_: String,
-    status: String,
-    rfc: Option<String>,
-    business_name: Option<String>,
-    billing_address: Option<String>,
-}
-
-impl CardRow {
-    fn card(self) -> Result<ClientCard> {
-        let unknown = || Error::internal("unknown value in clients.type or clients.status");
-        Ok(ClientCard {
-            id: ClientId(self.id),
-            name: self.name,
-            email: self.email,
-            phone: self.phone,
-            client_type: ClientType::from_name(&self.type_).ok_or_else(unknown)?,
-            status: ClientStatus::from_name(&self.status).ok_or_else(unknown)?,
-            rfc: self.rfc,
-            business_name: self.business_name,
-            billing_address: self.billing_address,
-        })
-    }
+    Ok(row.linked(client.map(ClientRow::card).transpose()?))
 }

@@ -1,14 +1,15 @@
 //! What happened to clients: written with each write, never changed.
 
 use chrono::{DateTime, Utc};
+use diesel::dsl::sql;
 use diesel::pg::Pg;
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
 use diesel_async::RunQueryDsl;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::Repository;
-use super::rows::ClientRow;
 use super::schema::{client_history as history, clients};
 use super::scope::Mode;
 use super::transaction::Transaction;
@@ -38,14 +39,14 @@ impl Repository {
         limit: i64,
         deleted: bool,
     ) -> Result<History> {
-        let mut transaction = self.begin(Mode::Snapshot).await?;
-        let outcome = page(&mut transaction, id, before, limit, deleted).await;
+        let transaction = self.begin(Mode::Snapshot).await?;
+        let outcome = page(&transaction, id, before, limit, deleted).await;
         transaction.finish(outcome).await
     }
 }
 
 async fn page(
-    transaction: &mut Transaction,
+    transaction: &Transaction,
     id: ClientId,
     before: Option<i64>,
     limit: i64,
@@ -64,7 +65,7 @@ async fn page(
         .order(history::version.desc())
         .limit(limit + 1)
         .select(HistoryRow::as_select())
-        .load(&mut **transaction)
+        .load(&mut transaction.connection())
         .await?;
     let more = i64::try_from(rows.len()).is_ok_and(|rows| rows > limit);
     if more {
@@ -80,7 +81,7 @@ async fn page(
 
 /// Whose a client is or, where `deleted` ones are in sight, was.
 async fn organization(
-    transaction: &mut Transaction,
+    transaction: &Transaction,
     id: ClientId,
     deleted: bool,
 ) -> Result<Option<Uuid>> {
@@ -89,21 +90,26 @@ async fn organization(
         .clients(deleted)
         .filter(clients::id.eq(id.0))
         .select(clients::organization_id)
-        .first(&mut **transaction)
+        .first(&mut transaction.connection())
         .await
         .optional()?;
     if there.is_some() || !deleted {
         return Ok(there);
     }
+    // Written out: planned for whatever kind is bound, it would not have the index
+    // of this one.
     let mut purged = history::table
         .filter(history::client_id.eq(id.0))
-        .filter(history::kind.eq(HistoryKind::Purged.as_str()))
+        .filter(sql::<Bool>("client_history.kind = 'PURGED'"))
         .select(history::organization_id)
         .into_boxed();
     if let Some(organization) = scope.organization() {
         purged = purged.filter(history::organization_id.eq(organization.0));
     }
-    Ok(purged.first(&mut **transaction).await.optional()?)
+    Ok(purged
+        .first(&mut transaction.connection())
+        .await
+        .optional()?)
 }
 
 /// A write that is to be told.
@@ -124,42 +130,32 @@ impl Told<'_> {
     }
 }
 
-/// Tells the write that made `row` what it is.
-pub(super) async fn tell(
-    transaction: &mut Transaction,
-    row: &ClientRow,
-    told: Told<'_>,
-) -> Result<()> {
-    tell_version(
-        transaction,
-        (row.organization_id, row.id),
-        (row.version, row.updated_at),
-        told,
-    )
-    .await
-}
+/// Tells the writes that made the rows `written`: a part of their own statement,
+/// so that neither is there without the other. Its values: actor, kind, reason,
+/// call and changes.
+pub(super) const TELL: &str = "INSERT INTO client_history \
+    (organization_id, client_id, version, at, actor_id, kind, reason, request_id, changes) \
+    SELECT organization_id, id, version, updated_at, ?, ?, ?, ?, ? FROM written";
 
-/// As [`tell`], where the row itself is not at hand: `client` is its
-/// organization and id, `version` the number and time of the write.
-pub(super) async fn tell_version(
-    transaction: &mut Transaction,
+/// Tells of a client that is no more: `client` is its organization and id,
+/// `version` the number and time of the write.
+pub(super) async fn tell_purged(
+    transaction: &Transaction,
     client: (Uuid, Uuid),
     version: (i64, DateTime<Utc>),
-    told: Told<'_>,
+    changes: &[FieldChange],
 ) -> Result<()> {
-    let actor = transaction.scope().actor().0;
     let insert = diesel::insert_into(history::table).values((
         history::organization_id.eq(client.0),
         history::client_id.eq(client.1),
         history::version.eq(version.0),
         history::at.eq(version.1),
-        history::actor_id.eq(actor),
-        history::kind.eq(told.kind.as_str()),
-        history::reason.eq(told.reason.map(str::to_owned)),
+        history::actor_id.eq(transaction.scope().actor().0),
+        history::kind.eq(HistoryKind::Purged.as_str()),
         history::request_id.eq(transaction.call().to_owned()),
-        history::changes.eq(stored(&told.changes)?),
+        history::changes.eq(stored(changes)?),
     ));
-    insert.execute(&mut **transaction).await?;
+    insert.execute(&mut transaction.connection()).await?;
     Ok(())
 }
 

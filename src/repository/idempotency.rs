@@ -6,14 +6,16 @@
 
 use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::{Array, Timestamptz, Uuid as SqlUuid};
+use diesel::result::QueryResult;
+use diesel::sql_types::{Array, Binary, Nullable, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
 use super::schema::idempotent_requests as requests;
+use super::statement::{Statement, Value};
 use super::transaction::Transaction;
 use crate::domain::ids::RequestId;
-use crate::error::{Error, Problem, Reason, Result};
+use crate::error::{Error, Problem, Result};
 
 /// Answers forgotten in one transaction, well within its time.
 pub(super) const FORGOTTEN_AT_ONCE: i64 = 10_000;
@@ -27,65 +29,54 @@ pub struct Idempotency {
     pub fingerprint: [u8; 32],
 }
 
+/// A row that is there is written as it is, so that the one statement answers it:
+/// another would come behind those that were sent along with this one.
+const CLAIM: &str = "INSERT INTO idempotent_requests (actor_id, request_id, fingerprint) \
+    VALUES (?, ?, ?) ON CONFLICT (actor_id, request_id) \
+    DO UPDATE SET fingerprint = idempotent_requests.fingerprint \
+    RETURNING fingerprint, answer";
+
 /// Takes the request id for this transaction, or hands out the answer that it
 /// has already got. Fails with `REQUEST_ID_REUSED` when that was another call.
-pub(super) async fn claim(
-    transaction: &mut Transaction,
-    key: &Idempotency,
-) -> Result<Option<Vec<u8>>> {
-    let actor = transaction.scope().actor().0;
-    let claimed = diesel::insert_into(requests::table)
-        .values((
-            requests::actor_id.eq(actor),
-            requests::request_id.eq(key.request.0),
-            requests::fingerprint.eq(key.fingerprint.as_slice()),
-        ))
-        .on_conflict_do_nothing()
-        .execute(&mut **transaction)
-        .await?;
-    if claimed == 1 {
-        return Ok(None);
-    }
-    let found: Option<(Vec<u8>, Option<Vec<u8>>)> = requests::table
-        .find((actor, key.request.0))
-        .select((requests::fingerprint, requests::answer))
-        .first(&mut **transaction)
-        .await
-        .optional()?;
-    // Forgotten since: this call is a first one then.
-    let (fingerprint, answer) = found.ok_or_else(|| Error::System {
-        reason: Reason::TransactionConflict,
-        cause: "the request id was forgotten meanwhile".into(),
-    })?;
+pub(super) async fn claim(transaction: &Transaction, key: &Idempotency) -> Result<Option<Vec<u8>>> {
+    let claim: Statement<'_, (Binary, Nullable<Binary>)> = Statement::new(
+        CLAIM,
+        vec![
+            Value::Uuid(transaction.scope().actor().0),
+            Value::Uuid(key.request.0),
+            Value::Bytes(&key.fingerprint),
+        ],
+    );
+    let (fingerprint, answer): (Vec<u8>, Option<Vec<u8>>) =
+        claim.get_result(&mut transaction.connection()).await?;
     if fingerprint != key.fingerprint {
         return Err(Error::rule("request_id", Problem::RequestIdReused));
     }
-    answer
-        .map(Some)
-        .ok_or_else(|| Error::internal("a committed request without an answer"))
+    // A row without an answer is the one that this transaction has made.
+    Ok(answer)
 }
 
 /// Keeps the answer of a claimed request id.
 pub(super) async fn keep(
-    transaction: &mut Transaction,
+    transaction: &Transaction,
     key: &Idempotency,
     answer: &[u8],
-) -> Result<()> {
+) -> QueryResult<()> {
     let actor = transaction.scope().actor().0;
     diesel::update(requests::table.find((actor, key.request.0)))
         .set(requests::answer.eq(answer))
-        .execute(&mut **transaction)
+        .execute(&mut transaction.connection())
         .await?;
     Ok(())
 }
 
 /// Forgets at most [`FORGOTTEN_AT_ONCE`] answers older than two days.
-pub(super) async fn forget_old(transaction: &mut Transaction) -> Result<usize> {
+pub(super) async fn forget_old(transaction: &Transaction) -> Result<usize> {
     let old = requests::table
         .filter(requests::created_at.lt(sql::<Timestamptz>("now() - interval '2 days'")))
         .select((requests::actor_id, requests::request_id))
         .limit(FORGOTTEN_AT_ONCE)
-        .load::<(Uuid, Uuid)>(&mut **transaction)
+        .load::<(Uuid, Uuid)>(&mut transaction.connection())
         .await?;
     let (actors, ids): (Vec<_>, Vec<_>) = old.into_iter().unzip();
     Ok(diesel::sql_query(
@@ -93,6 +84,6 @@ pub(super) async fn forget_old(transaction: &mut Transaction) -> Result<usize> {
     )
     .bind::<Array<SqlUuid>, _>(actors)
     .bind::<Array<SqlUuid>, _>(ids)
-    .execute(&mut **transaction)
+    .execute(&mut transaction.connection())
     .await?)
 }

@@ -1,17 +1,17 @@
 //! One client's way: from status to status, deleted and back, gone for good.
 
-use chrono::{DateTime, Utc};
 use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::{Nullable, Timestamptz};
+use diesel::sql_types::Timestamptz;
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
 use super::clients::{Sight, check_email, lock, one, write};
-use super::history::{Told, tell_version};
+use super::history::{Told, tell_purged};
 use super::mutation::Mutation;
 use super::rows::complete;
 use super::schema::{clients, events};
+use super::statement::Value;
 use super::transaction::Transaction;
 use crate::domain::client::Client;
 use crate::domain::history::{FieldChange, HistoryKind};
@@ -33,12 +33,18 @@ impl Mutation for DeleteClient {
     type Output = Client;
 
     #[allow(private_interfaces, reason = "run by Repository::perform only")]
-    async fn run(&self, transaction: &mut Transaction) -> Result<Client> {
+    async fn run(&self, transaction: &Transaction) -> Result<Client> {
         let row = lock(transaction, self.id, Sight::Live).await?;
         row.etag().check(self.etag.as_deref())?;
-        let now = clients::deleted_at.eq(sql::<Nullable<Timestamptz>>("now()"));
         let told = Told::of(HistoryKind::Deleted, Vec::new());
-        write(transaction, &row, now, told).await
+        write(
+            transaction,
+            row.key(),
+            "deleted_at = now()",
+            Vec::new(),
+            told,
+        )
+        .await
     }
 }
 
@@ -61,7 +67,7 @@ impl Mutation for TransitionClient {
     type Output = Client;
 
     #[allow(private_interfaces, reason = "run by Repository::perform only")]
-    async fn run(&self, transaction: &mut Transaction) -> Result<Client> {
+    async fn run(&self, transaction: &Transaction) -> Result<Client> {
         let row = lock(transaction, self.id, Sight::Live).await?;
         row.etag().check(self.etag.as_deref())?;
         let current = row.fields()?.status;
@@ -74,7 +80,8 @@ impl Mutation for TransitionClient {
             reason: self.reason.as_deref(),
             changes: vec![FieldChange::status(current, next)],
         };
-        write(transaction, &row, clients::status.eq(next.as_str()), told).await
+        let status = vec![Value::Text(next.as_str())];
+        write(transaction, row.key(), "status = ?", status, told).await
     }
 }
 
@@ -87,15 +94,19 @@ impl Mutation for UndeleteClient {
     type Output = Client;
 
     #[allow(private_interfaces, reason = "run by Repository::perform only")]
-    async fn run(&self, transaction: &mut Transaction) -> Result<Client> {
+    async fn run(&self, transaction: &Transaction) -> Result<Client> {
         let row = lock(transaction, self.0, Sight::Deleted).await?;
         if row.deleted_at.is_none() {
             return one(complete(transaction, vec![row]).await?);
         }
-        check_email(transaction, &row, row.email.as_deref()).await?;
         let told = Told::of(HistoryKind::Undeleted, Vec::new());
-        let live = clients::deleted_at.eq(None::<DateTime<Utc>>);
-        write(transaction, &row, live, told).await
+        let (email, written) = tokio::join!(
+            biased;
+            check_email(transaction, &row, row.email.as_deref()),
+            write(transaction, row.key(), "deleted_at = NULL", Vec::new(), told),
+        );
+        email?;
+        written
     }
 }
 
@@ -109,7 +120,7 @@ impl Mutation for PurgeClient {
     type Output = ();
 
     #[allow(private_interfaces, reason = "run by Repository::perform only")]
-    async fn run(&self, transaction: &mut Transaction) -> Result<()> {
+    async fn run(&self, transaction: &Transaction) -> Result<()> {
         let row = lock(transaction, self.0, Sight::Deleted).await?;
         if row.deleted_at.is_none() {
             return Err(Error::ClientNotDeleted);
@@ -119,23 +130,19 @@ impl Mutation for PurgeClient {
             .filter(events::client_id.eq(row.id))
             .order(events::id)
             .select(events::id)
-            .load(&mut **transaction)
+            .load(&mut transaction.connection())
             .await?;
         let at = diesel::delete(clients::table.find(row.id))
             .filter(clients::organization_id.eq(row.organization_id))
             .returning(sql::<Timestamptz>(
                 "greatest(clock_timestamp(), updated_at)",
             ))
-            .get_result(&mut **transaction)
+            .get_result(&mut transaction.connection())
             .await?;
-        let changes = unlinked.into_iter().map(EventId);
-        let changes = changes.map(FieldChange::unlinked).collect();
-        tell_version(
-            transaction,
-            (row.organization_id, row.id),
-            (row.version + 1, at),
-            Told::of(HistoryKind::Purged, changes),
-        )
-        .await
+        let changes: Vec<_> = unlinked
+            .into_iter()
+            .map(|event| FieldChange::unlinked(EventId(event)))
+            .collect();
+        tell_purged(transaction, row.key(), (row.version + 1, at), &changes).await
     }
 }

@@ -1,16 +1,13 @@
 //! Lists of clients: filters, pages by number and by token.
 
-use diesel::dsl::sql;
-use diesel::pg::Pg;
-use diesel::prelude::*;
-use diesel::sql_types::{Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+mod statement;
+
 use diesel_async::RunQueryDsl;
 
+use self::statement::{ListRow, Statement};
 use super::Repository;
-use super::rows::{ClientRow, complete};
-use super::schema::clients;
+use super::rows::ClientRow;
 use super::scope::Mode;
-use super::transaction::Transaction;
 use crate::domain::client::{Client, ClientType};
 use crate::domain::ids::UserId;
 use crate::domain::lifecycle::ClientStatus;
@@ -62,142 +59,44 @@ impl Repository {
         order: Order,
         position: Position,
     ) -> Result<ClientList> {
-        let mut transaction = self.begin(Mode::Snapshot).await?;
-        let outcome = Self::page(&mut transaction, filter, order, position).await;
-        transaction.finish(outcome).await
+        let statement = Statement::new(self.scope, filter, order, &position);
+        let transaction = self.transaction(Mode::Snapshot).await?;
+        let only = statement.load(&mut transaction.connection());
+        let rows: Vec<ListRow> = transaction.alone(only).await?;
+        page(rows, order, &position)
     }
+}
 
-    async fn page(
-        transaction: &mut Transaction,
-        filter: &ClientFilter,
-        order: Order,
-        position: Position,
-    ) -> Result<ClientList> {
-        let (page, offset, mut query) = {
-            let query = matching(transaction, filter);
-            match position {
-                Position::Page(page) => (page, page.offset(), query),
-                Position::After(cursor, limit) => {
-                    let page = Page {
-                        number: i64::from(cursor.page),
-                        limit,
-                    };
-                    (page, 0, query.filter(after(order, cursor)))
-                }
-            }
-        };
-        query = ordered(query, order).offset(offset).limit(page.limit + 1);
-        let count = matching(transaction, filter).count();
-
-        let connection = &**transaction;
-        let (mut for_rows, mut for_total) = (connection, connection);
-        let (mut rows, total) = tokio::try_join!(
-        biased;
-            query.select(ClientRow::as_select()).load(&mut for_rows),
-            count.get_result::<i64>(&mut for_total),
-        )?;
-
-        let more = rows.len() > usize::try_from(page.limit).unwrap_or(usize::MAX);
-        if more {
-            rows.pop();
-        }
-        let next = rows
-            .last()
-            .filter(|_| more)
-            .map(|last| cursor(last, order, page));
-        let clients = complete(transaction, rows).await?;
-        Ok(ClientList {
-            clients,
-            meta: page.meta(total),
-            next,
+fn page(mut rows: Vec<ListRow>, order: Order, position: &Position) -> Result<ClientList> {
+    let total = rows.as_slice().first().map_or(0, |(total, ..)| *total);
+    let page = match position {
+        Position::Page(page) => *page,
+        Position::After(cursor, limit) => Page {
+            number: i64::from(cursor.page),
+            limit: *limit,
+        },
+    };
+    let more = rows.len() > usize::try_from(page.limit).unwrap_or(usize::MAX);
+    if more {
+        rows.pop();
+    }
+    let next = rows
+        .last()
+        .filter(|_| more)
+        .and_then(|(_, last, ..)| last.as_ref())
+        .map(|last| cursor(last, order, page));
+    let clients = rows
+        .into_iter()
+        .filter_map(|(_, client, first_name, last_name, events)| {
+            let assignee = first_name.zip(last_name);
+            client.map(|client| client.complete(assignee, events))
         })
-    }
-}
-
-type Query = clients::BoxedQuery<'static, Pg>;
-
-fn matching(transaction: &Transaction, filter: &ClientFilter) -> Query {
-    let scope = transaction.scope();
-    let mut query = scope.clients(filter.show_deleted);
-    if let Some(status) = filter.status {
-        query = query.filter(clients::status.eq(status.as_str()));
-    }
-    if let Some(client_type) = filter.client_type {
-        query = query.filter(clients::type_.eq(client_type.as_str()));
-    }
-    match filter.assigned_to {
-        Some(Some(user)) => query = query.filter(clients::assigned_to_id.eq(user.0)),
-        Some(None) => query = query.filter(clients::assigned_to_id.is_null()),
-        None => {}
-    }
-    let Some(search) = filter.search.clone() else {
-        return query;
-    };
-    // Behind the tenant's row-level security no LIKE reaches an index: the
-    // function does (migration 0005). The platform's policy is no barrier.
-    if scope.organization().is_some() {
-        query.filter(
-            sql::<Bool>("clients.id IN (SELECT search_client_ids(")
-                .bind::<Text, _>(search.fragment)
-                .sql(", ")
-                .bind::<Nullable<Text>, _>(search.digits)
-                .sql("))"),
-        )
-    } else {
-        let digits = search.digits.unwrap_or_else(|| search.fragment.clone());
-        query.filter(
-            sql::<Bool>("(clients.search_text LIKE search_pattern(")
-                .bind::<Text, _>(search.fragment)
-                .sql(") OR clients.search_text LIKE search_pattern(")
-                .bind::<Text, _>(digits)
-                .sql("))"),
-        )
-    }
-}
-
-fn ordered(query: Query, order: Order) -> Query {
-    let Order { by, descending } = order;
-    match (by, descending) {
-        (OrderBy::CreatedAt, false) => query.order((clients::created_at.asc(), clients::id.asc())),
-        (OrderBy::CreatedAt, true) => query.order((clients::created_at.desc(), clients::id.desc())),
-        (OrderBy::UpdatedAt, false) => query.order((clients::updated_at.asc(), clients::id.asc())),
-        (OrderBy::UpdatedAt, true) => query.order((clients::updated_at.desc(), clients::id.desc())),
-        (OrderBy::Name, false) => query.order((clients::name.asc(), clients::id.asc())),
-        (OrderBy::Name, true) => query.order((clients::name.desc(), clients::id.desc())),
-    }
-}
-
-/// The rows behind a cursor: a row comparison, which an index on the key and
-/// the id answers from where it points.
-fn after(
-    order: Order,
-    cursor: Cursor,
-) -> Box<dyn BoxableExpression<clients::table, Pg, SqlType = Bool>> {
-    let start = match (order.by, order.descending) {
-        (OrderBy::CreatedAt, false) => "(clients.created_at, clients.id) > (",
-        (OrderBy::CreatedAt, true) => "(clients.created_at, clients.id) < (",
-        (OrderBy::UpdatedAt, false) => "(clients.updated_at, clients.id) > (",
-        (OrderBy::UpdatedAt, true) => "(clients.updated_at, clients.id) < (",
-        (OrderBy::Name, false) => "(clients.name, clients.id) > (",
-        (OrderBy::Name, true) => "(clients.name, clients.id) < (",
-    };
-    let id = cursor.id;
-    match cursor.key {
-        SortKey::Time(time) => Box::new(
-            sql::<Bool>(start)
-                .bind::<Timestamptz, _>(time)
-                .sql(", ")
-                .bind::<SqlUuid, _>(id)
-                .sql(")"),
-        ),
-        SortKey::Name(name) => Box::new(
-            sql::<Bool>(start)
-                .bind::<Text, _>(name)
-                .sql(", ")
-                .bind::<SqlUuid, _>(id)
-                .sql(")"),
-        ),
-    }
+        .collect::<Result<_>>()?;
+    Ok(ClientList {
+        clients,
+        meta: page.meta(total),
+        next,
+    })
 }
 
 fn cursor(last: &ClientRow, order: Order, page: Page) -> Cursor {

@@ -1,6 +1,6 @@
 //! Writes: each one transaction, retried on conflict, run to its end.
 
-use std::future::Future;
+use std::future::{Future, ready};
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
@@ -32,10 +32,7 @@ pub trait Mutation: Send + Sync + 'static {
     type Output: Send + 'static;
 
     /// Checks and writes within `transaction`.
-    fn run(
-        &self,
-        transaction: &mut Transaction,
-    ) -> impl Future<Output = Result<Self::Output>> + Send;
+    fn run(&self, transaction: &Transaction) -> impl Future<Output = Result<Self::Output>> + Send;
 }
 
 /// How a write is to be carried out.
@@ -145,8 +142,8 @@ impl Repository {
             Some((key, _)) => key.request.to_string(),
             None => self.call.clone(),
         };
-        let mut transaction = self.begin(Mode::Write).await?.named(call);
-        let work = Self::work(&mut transaction, mutation, options);
+        let transaction = self.transaction(Mode::Write).await?.named(call);
+        let work = Self::work(&transaction, mutation, options);
         let Ok(outcome) = timeout_at(self.deadline, work).await else {
             // Dropped in the middle: cancelled and rolled back.
             drop(transaction);
@@ -155,32 +152,71 @@ impl Repository {
                 cause: "the deadline passed before COMMIT".into(),
             });
         };
-        if options.validate_only {
-            transaction.rollback().await;
-            return outcome;
+        let output = match outcome {
+            Ok(Answer::Fresh(output)) if !options.validate_only => output,
+            // What was done for a request that has its answer is not to be.
+            outcome => {
+                transaction.rollback().await;
+                return outcome;
+            }
+        };
+        match &options.idempotency {
+            Some((key, encode)) => {
+                let answer = encode(&output);
+                let keep = idempotency::keep(&transaction, key, &answer);
+                transaction.commit(keep).await?;
+            }
+            None => transaction.commit(ready(Ok(()))).await?,
         }
-        transaction.finish(outcome).await
+        Ok(Answer::Fresh(output))
     }
 
+    /// Opens the transaction, claims the request id and runs the mutation. Their
+    /// first statements go in one round trip, so the mutation may have done its
+    /// work for a request that has its answer already.
     async fn work<M: Mutation>(
-        transaction: &mut Transaction,
+        transaction: &Transaction,
         mutation: &M,
         options: &Options<M::Output>,
     ) -> Result<Answer<M::Output>> {
-        let Some((key, encode)) = &options.idempotency else {
-            return Ok(Answer::Fresh(mutation.run(transaction).await?));
+        let admitted = async {
+            let claim = async {
+                match &options.idempotency {
+                    Some((key, _)) => idempotency::claim(transaction, key).await,
+                    None => Ok(None),
+                }
+            };
+            let ((), stored) = tokio::try_join!(biased; transaction.open(), claim)?;
+            Ok::<_, Error>(stored)
         };
-        if let Some(stored) = idempotency::claim(transaction, key).await? {
+        let run = mutation.run(transaction);
+        tokio::pin!(admitted, run);
+        let mut early = None;
+        let stored = loop {
+            tokio::select! {
+                biased;
+                stored = &mut admitted => break stored?,
+                output = &mut run, if early.is_none() => early = Some(output),
+            }
+        };
+        if let Some(stored) = stored {
             return Ok(Answer::Stored(stored));
         }
-        let output = mutation.run(transaction).await?;
-        idempotency::keep(transaction, key, &encode(&output)).await?;
-        Ok(Answer::Fresh(output))
+        let output = match early {
+            Some(output) => output,
+            None => run.await,
+        };
+        Ok(Answer::Fresh(output?))
     }
 
     /// A transaction within this repository's scope and deadline.
     pub(super) async fn begin(&self, mode: Mode) -> Result<Transaction> {
         Transaction::begin(&self.database, self.scope, mode, self.deadline).await
+    }
+
+    /// The same, yet to be opened.
+    pub(super) async fn transaction(&self, mode: Mode) -> Result<Transaction> {
+        Transaction::new(&self.database, self.scope, mode, self.deadline).await
     }
 
     /// Whose rows this repository sees.

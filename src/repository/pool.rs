@@ -10,19 +10,22 @@ use diesel_async::pooled_connection::deadpool::{Hook, Object, Pool};
 use diesel_async::pooled_connection::{
     AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod,
 };
-use diesel_async::{AnsiTransactionManager, AsyncPgConnection, RunQueryDsl, TransactionManager};
+use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use tokio::time::{Instant, timeout};
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::connect::{cancel, connect};
+use super::gather::Gather;
 use super::idempotency::{self, FORGOTTEN_AT_ONCE};
 use super::schema::clients;
 use super::scope::Mode;
 use super::share::{Shares, Tenant, Turn};
 use super::transaction::Transaction;
 use super::{Scope, error};
-use crate::error::Result;
+use crate::domain::client::Client;
+use crate::domain::event::LinkedEvent;
+use crate::error::{Error, Reason, Result};
 
 /// How long a call waits inside the pool; the turns of [`Shares`] leave no
 /// reason to wait there.
@@ -48,6 +51,41 @@ pub struct Database {
     /// Work that outlives its caller: writes run to their end, and what a
     /// caller of a read left behind is cleared away.
     pub(super) tasks: TaskTracker,
+    /// Reads by key, of several callers in one statement.
+    pub(super) clients: Gather<Client>,
+    pub(super) events: Gather<LinkedEvent>,
+}
+
+/// A connection for single statements. Dropped before it is given back, what
+/// runs on it is cancelled.
+pub(super) struct Loan {
+    /// `None` once it is given back.
+    held: Option<Held>,
+    database: Database,
+}
+
+impl Loan {
+    pub(super) fn connection(&self) -> &AsyncPgConnection {
+        &self.held.as_ref().expect("not given back").connection
+    }
+
+    /// Back to the pool after a statement that was answered; closed where its
+    /// answer was that the connection is gone.
+    pub(super) fn give_back<T>(mut self, answer: &Result<T>) {
+        let Some(held) = self.held.take() else { return };
+        let reason = answer.as_ref().err().map(Error::reason);
+        if reason == Some(Reason::DatabaseUnavailable) {
+            held.discard();
+        }
+    }
+}
+
+impl Drop for Loan {
+    fn drop(&mut self) {
+        if let Some(held) = self.held.take() {
+            self.database.abandon(held);
+        }
+    }
 }
 
 /// A connection and the turn to use it.
@@ -127,6 +165,8 @@ impl Database {
             shares: Shares::new(connections),
             settings,
             tasks: TaskTracker::new(),
+            clients: Gather::default(),
+            events: Gather::default(),
         }
     }
 
@@ -135,6 +175,14 @@ impl Database {
         let turn = self.shares.turn(tenant, mode).await?;
         let connection = self.pool.get().await.map_err(error::pool)?;
         Ok(Held { connection, turn })
+    }
+
+    /// A connection for single statements of nobody in particular.
+    pub(super) async fn borrow(&self) -> Result<Loan> {
+        Ok(Loan {
+            held: Some(self.hold(None, Mode::Snapshot).await?),
+            database: self.clone(),
+        })
     }
 
     /// Ends what a caller left in the middle: the statement is cancelled, the
@@ -153,8 +201,7 @@ impl Database {
                 cancel(&settings, held.connection.cancel_token())
                     .await
                     .ok()?;
-                let rollback = AnsiTransactionManager::rollback_transaction(&mut *held.connection);
-                rollback.await.ok()
+                held.connection.batch_execute("ROLLBACK").await.ok()
             });
             if !matches!(ended.await, Ok(Some(()))) {
                 held.discard();
@@ -176,11 +223,11 @@ impl Database {
     /// Looks for a client that is nobody's: only a database that works, with the
     /// schema and both roles in place, has an answer.
     pub async fn ping(&self) -> Result<()> {
-        let mut transaction = self.errand(Mode::Snapshot).await?;
+        let transaction = self.errand(Mode::Snapshot).await?;
         let asked = clients::table
             .find(Uuid::nil())
             .select(clients::id)
-            .first::<Uuid>(&mut *transaction)
+            .first::<Uuid>(&mut transaction.connection())
             .await
             .optional();
         transaction
@@ -192,8 +239,8 @@ impl Database {
     /// promised (api.md, decision 9).
     pub async fn forget_old_requests(&self) -> Result<()> {
         loop {
-            let mut transaction = self.errand(Mode::Write).await?;
-            let outcome = idempotency::forget_old(&mut transaction).await;
+            let transaction = self.errand(Mode::Write).await?;
+            let outcome = idempotency::forget_old(&transaction).await;
             let forgotten = transaction.finish(outcome).await?;
             if i64::try_from(forgotten).is_ok_and(|rows| rows < FORGOTTEN_AT_ONCE) {
                 return Ok(());

@@ -6,21 +6,101 @@ use chrono::{DateTime, Utc};
 use diesel::dsl::count_star;
 use diesel::pg::Pg;
 use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
 use super::schema::{clients, events, users};
+use super::statement::Value;
 use crate::domain::client::{
     AcquisitionSource, Client, ClientFields, ClientType, Etag, UserSummary,
 };
+use crate::domain::event::ClientCard;
 use crate::domain::ids::{ClientId, OrganizationId, UserId};
 use crate::domain::lifecycle::ClientStatus;
 use crate::domain::phone::Phone;
 use crate::domain::rfc::Rfc;
 use crate::error::{Error, Result};
 
+/// The columns of a [`ClientRow`] in its order, for SQL of our own; each begins
+/// with what is given, such as `"client."`.
+macro_rules! client_columns {
+    ($of:literal) => {
+        concat!(
+            $of,
+            "id, ",
+            $of,
+            "organization_id, ",
+            $of,
+            "name, ",
+            $of,
+            "email, ",
+            $of,
+            "phone, ",
+            $of,
+            "phone_e164, ",
+            $of,
+            "type, ",
+            $of,
+            "status, ",
+            $of,
+            "rfc, ",
+            $of,
+            "business_name, ",
+            $of,
+            "billing_address, ",
+            $of,
+            "acquisition_source, ",
+            $of,
+            "acquisition_detail, ",
+            $of,
+            "notes, ",
+            $of,
+            "assigned_to_id, ",
+            $of,
+            "created_by, ",
+            $of,
+            "created_at, ",
+            $of,
+            "updated_at, ",
+            $of,
+            "deleted_at, ",
+            $of,
+            "version"
+        )
+    };
+}
+pub(super) use client_columns;
+
+/// [`client_columns!`] of a table with no other name.
+pub(super) const CLIENT_COLUMNS: &str = client_columns!("");
+
+/// Their types.
+pub(super) type ClientSql = (
+    SqlUuid,
+    SqlUuid,
+    Text,
+    Nullable<Text>,
+    Nullable<Text>,
+    Nullable<Text>,
+    Text,
+    Text,
+    Nullable<Text>,
+    Nullable<Text>,
+    Nullable<Text>,
+    Nullable<Text>,
+    Nullable<Text>,
+    Nullable<Text>,
+    Nullable<SqlUuid>,
+    Nullable<SqlUuid>,
+    Timestamptz,
+    Timestamptz,
+    Nullable<Timestamptz>,
+    BigInt,
+);
+
 /// A row of `clients`.
-#[derive(Debug, Queryable, Selectable)]
+#[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = clients, check_for_backend(Pg))]
 pub(super) struct ClientRow {
     pub(super) id: Uuid,
@@ -46,8 +126,6 @@ pub(super) struct ClientRow {
 }
 
 /// The columns a caller writes.
-#[derive(Debug, Insertable, AsChangeset)]
-#[diesel(table_name = clients, treat_none_as_null = true)]
 pub(super) struct ClientColumns<'a> {
     name: &'a str,
     email: Option<&'a str>,
@@ -62,6 +140,33 @@ pub(super) struct ClientColumns<'a> {
     acquisition_detail: Option<&'a str>,
     notes: Option<&'a str>,
     assigned_to_id: Option<Uuid>,
+}
+
+impl<'a> ClientColumns<'a> {
+    /// Name, e-mail and both forms of the phone: what a search looks in.
+    pub(super) fn contact(&self) -> [Value<'a>; 4] {
+        [
+            Value::Text(self.name),
+            Value::MaybeText(self.email),
+            Value::MaybeText(self.phone),
+            Value::MaybeText(self.phone_e164),
+        ]
+    }
+
+    /// The rest, in the order of the table.
+    pub(super) fn others(&self) -> [Value<'a>; 9] {
+        [
+            Value::Text(self.type_),
+            Value::Text(self.status),
+            Value::MaybeText(self.rfc),
+            Value::MaybeText(self.business_name),
+            Value::MaybeText(self.billing_address),
+            Value::MaybeText(self.acquisition_source),
+            Value::MaybeText(self.acquisition_detail),
+            Value::MaybeText(self.notes),
+            Value::MaybeUuid(self.assigned_to_id),
+        ]
+    }
 }
 
 impl<'a> From<&'a ClientFields> for ClientColumns<'a> {
@@ -88,49 +193,79 @@ impl<'a> From<&'a ClientFields> for ClientColumns<'a> {
 }
 
 impl ClientRow {
+    /// Organization and id.
+    pub(super) fn key(&self) -> (Uuid, Uuid) {
+        (self.organization_id, self.id)
+    }
+
     pub(super) fn etag(&self) -> Etag {
         Etag::of_version(self.version)
     }
 
-    /// The fields a caller wrote. Fails when a CHECK of the database has let
-    /// through what this version does not know.
+    /// The fields a caller wrote.
     pub(super) fn fields(&self) -> Result<ClientFields> {
+        self.clone().into_fields()
+    }
+
+    /// The same. Fails when a CHECK of the database has let through what this
+    /// version does not know.
+    fn into_fields(self) -> Result<ClientFields> {
         let unknown = |column: &str| Error::internal(format!("unknown value in clients.{column}"));
         Ok(ClientFields {
-            name: self.name.clone(),
-            email: self.email.clone(),
-            phone: self.phone.clone().map(|typed| Phone {
+            name: self.name,
+            email: self.email,
+            phone: self.phone.map(|typed| Phone {
                 typed,
-                e164: self.phone_e164.clone(),
+                e164: self.phone_e164,
             }),
             client_type: ClientType::from_name(&self.type_).ok_or_else(|| unknown("type"))?,
             status: ClientStatus::from_name(&self.status).ok_or_else(|| unknown("status"))?,
-            rfc: self.rfc.clone().map(Rfc::from_stored),
-            business_name: self.business_name.clone(),
-            billing_address: self.billing_address.clone(),
+            rfc: self.rfc.map(Rfc::from_stored),
+            business_name: self.business_name,
+            billing_address: self.billing_address,
             acquisition_source: self
                 .acquisition_source
                 .as_deref()
                 .map(|name| AcquisitionSource::from_name(name).ok_or_else(|| unknown("source")))
                 .transpose()?,
-            acquisition_detail: self.acquisition_detail.clone(),
-            notes: self.notes.clone(),
+            acquisition_detail: self.acquisition_detail,
+            notes: self.notes,
             assigned_to: self.assigned_to_id.map(UserId),
         })
     }
 
-    fn complete(self, names: &HashMap<Uuid, (String, String)>, event_count: i64) -> Result<Client> {
-        let assigned_to = self.assigned_to_id.and_then(|id| {
-            names.get(&id).map(|(first_name, last_name)| UserSummary {
-                id: UserId(id),
-                first_name: first_name.clone(),
-                last_name: last_name.clone(),
-            })
+    /// As much of it as an event shows.
+    pub(super) fn card(self) -> Result<ClientCard> {
+        let id = ClientId(self.id);
+        let fields = self.into_fields()?;
+        Ok(ClientCard {
+            id,
+            name: fields.name,
+            email: fields.email,
+            phone: fields.phone.map(|phone| phone.typed),
+            client_type: fields.client_type,
+            status: fields.status,
+            rfc: fields.rfc.map(|rfc| rfc.as_str().to_owned()),
+            business_name: fields.business_name,
+            billing_address: fields.billing_address,
+        })
+    }
+
+    /// The client, with the first and last name of its assignee.
+    pub(super) fn complete(
+        self,
+        assignee: Option<(String, String)>,
+        event_count: i64,
+    ) -> Result<Client> {
+        let assigned_to = self.assigned_to_id.zip(assignee);
+        let assigned_to = assigned_to.map(|(id, (first_name, last_name))| UserSummary {
+            id: UserId(id),
+            first_name,
+            last_name,
         });
         Ok(Client {
             id: ClientId(self.id),
             organization: OrganizationId(self.organization_id),
-            fields: self.fields()?,
             assigned_to,
             created_by: self.created_by.map(UserId),
             created_at: self.created_at,
@@ -138,6 +273,7 @@ impl ClientRow {
             deleted_at: self.deleted_at,
             etag: self.etag(),
             event_count,
+            fields: self.into_fields()?,
             events: Vec::new(),
         })
     }
@@ -172,7 +308,8 @@ pub(super) async fn complete(
     rows.into_iter()
         .map(|row| {
             let event_count = counts.get(&Some(row.id)).copied().unwrap_or_default();
-            row.complete(&names, event_count)
+            let assignee = row.assigned_to_id.and_then(|id| names.get(&id).cloned());
+            row.complete(assignee, event_count)
         })
         .collect()
 }

@@ -27,6 +27,31 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// How many clients there are of each kind: the sum of change over WRITE and ALL, or over WRITE and ASSIGNEE. Kept by triggers on clients, in the transaction of each write, so it is exact in every snapshot. Refers to nothing: every row comes from one of clients, which does.
+    client_totals (organization_id, grain, assigned, assigned_to_id, deleted, status, type_, id) {
+        /// The tenant.
+        organization_id -> Uuid,
+        /// WRITE: noted by a write and not added up yet; ASSIGNEE: added up by assignee; ALL: whoever that is.
+        grain -> Text,
+        /// Whether somebody looks after them; false in ALL.
+        assigned -> Bool,
+        /// Who looks after them; all zeros where assigned is false.
+        assigned_to_id -> Uuid,
+        /// Whether they are softly deleted.
+        deleted -> Bool,
+        /// Where they stand.
+        status -> Text,
+        /// Natural or legal persons.
+        #[sql_name = "type"]
+        type_ -> Text,
+        /// Tells rows of one kind apart.
+        id -> Int8,
+        /// How many came, or went where it is below zero.
+        change -> Int4,
+    }
+}
+
+diesel::table! {
     /// Who hires and pays for an event (spec section 2).
     clients (id) {
         /// UUIDv7.
@@ -166,6 +191,7 @@ diesel::joinable!(organization_members -> users (user_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     client_history,
+    client_totals,
     clients,
     events,
     idempotent_requests,

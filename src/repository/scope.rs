@@ -11,6 +11,7 @@ use diesel::prelude::*;
 use uuid::Uuid;
 
 use super::schema::{clients, events};
+use super::statement::Value;
 use crate::domain::ids::{OrganizationId, UserId};
 use crate::domain::principal::Principal;
 use crate::error::{Error, Problem};
@@ -91,6 +92,15 @@ impl Scope {
         match self.organization {
             Some(organization) => query.filter(events::organization_id.eq(organization.0)),
             None => query,
+        }
+    }
+
+    /// The same root for SQL of our own: a condition on `organization_id`, with
+    /// its values.
+    pub(super) fn owned(&self) -> (&'static str, Vec<Value<'static>>) {
+        match self.organization {
+            Some(organization) => ("organization_id = ?", vec![Value::Uuid(organization.0)]),
+            None => ("true", Vec::new()),
         }
     }
 

@@ -44,26 +44,28 @@ impl Repository {
     /// At most `limit` live clients of the scope's organization that `typed`
     /// may mean, the best first. Fails where the scope has none.
     pub async fn suggest(&self, typed: &Search, limit: i64) -> Result<Vec<Suggestion>> {
-        let mut transaction = self.begin(Mode::Snapshot).await?;
-        let outcome = suggestions(&mut transaction, typed, limit).await;
+        let transaction = self.begin(Mode::Snapshot).await?;
+        let outcome = suggestions(&transaction, typed, limit).await;
         transaction.finish(outcome).await
     }
 }
 
 async fn suggestions(
-    transaction: &mut Transaction,
+    transaction: &Transaction,
     typed: &Search,
     limit: i64,
 ) -> Result<Vec<Suggestion>> {
     let scope = transaction.scope();
     scope.required_organization()?;
     let ids = suggest_client_ids(&typed.fragment, typed.digits.as_deref(), limit);
-    let ids: Vec<Uuid> = diesel::select(ids).get_result(&mut **transaction).await?;
+    let ids: Vec<Uuid> = diesel::select(ids)
+        .get_result(&mut transaction.connection())
+        .await?;
     let rows: Vec<Row> = scope
         .clients(false)
         .filter(clients::id.eq_any(&ids))
         .select(Row::as_select())
-        .load(&mut **transaction)
+        .load(&mut transaction.connection())
         .await?;
     let mut rows: HashMap<Uuid, Row> = rows.into_iter().map(|row| (row.id, row)).collect();
     ids.iter()

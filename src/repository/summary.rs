@@ -15,8 +15,8 @@ impl Repository {
     /// The live clients of the scope that were created within `period`, counted
     /// by group.
     pub async fn summarize(&self, group: SummaryGroup, period: Period) -> Result<Vec<SummaryRow>> {
-        let mut transaction = self.begin(Mode::Snapshot).await?;
-        let outcome = rows(&mut transaction, group, period).await;
+        let transaction = self.begin(Mode::Snapshot).await?;
+        let outcome = rows(&transaction, group, period).await;
         transaction.finish(outcome).await
     }
 }
@@ -34,7 +34,7 @@ struct Row {
 }
 
 async fn rows(
-    transaction: &mut Transaction,
+    transaction: &Transaction,
     group: SummaryGroup,
     period: Period,
 ) -> Result<Vec<SummaryRow>> {
@@ -72,7 +72,7 @@ async fn rows(
         SummaryGroup::Month => " GROUP BY 1 ORDER BY 1",
         _ => " GROUP BY 1 ORDER BY 2 DESC, 1",
     };
-    let rows: Vec<Row> = query.sql(order).load(&mut **transaction).await?;
+    let rows: Vec<Row> = query.sql(order).load(&mut transaction.connection()).await?;
     Ok(rows
         .into_iter()
         .map(|row| SummaryRow {

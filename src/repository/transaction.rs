@@ -1,13 +1,18 @@
-//! One transaction behind both walls.
+//! One transaction behind both walls, in as few round trips as its statements
+//! allow.
 //!
 //! Statements that are joined in one round trip are polled in order (`biased`):
-//! after a first that failed, PostgreSQL refuses the second with an error that
-//! explains nothing.
+//! PostgreSQL does them in that order, and after one that failed it refuses the
+//! next with an error that explains nothing.
 
-use std::ops::{Deref, DerefMut};
+use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use diesel_async::{AnsiTransactionManager, AsyncPgConnection, TransactionManager};
+use diesel::pg::Pg;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::result::QueryResult;
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use tokio::time::{Instant, timeout};
 
 use super::pool::Held;
@@ -23,59 +28,80 @@ const BEGIN: Duration = Duration::from_secs(2);
 /// How long COMMIT and ROLLBACK may take, beyond any deadline.
 const END: Duration = Duration::from_secs(5);
 
-/// A transaction that has taken the role and settings of a [`Scope`].
+/// A transaction that takes the role and settings of a [`Scope`].
 ///
-/// Dropped without [`finish`](Self::finish), as when a caller hangs up, its
-/// statement is cancelled and PostgreSQL rolls back before the connection is
-/// handed out again ([`Database::abandon`]).
+/// Its statements are sent through `&mut transaction.connection()`. The manager
+/// that diesel has for transactions is not told of it: BEGIN and COMMIT go with
+/// other statements, which that cannot do. So this type alone answers for the
+/// connection being handed on without a transaction: dropped before it is over,
+/// as when a caller hangs up, its statement is cancelled and PostgreSQL rolls
+/// back first ([`Database::abandon`]).
 pub(super) struct Transaction {
-    /// `None` once it has ended.
+    /// `None` once it is dropped.
     held: Option<Held>,
-    /// Whether COMMIT or ROLLBACK is on its way: dropped then, its manager
-    /// trusts the connection no more.
-    ending: bool,
+    /// COMMIT is on its way.
+    ending: AtomicBool,
+    /// PostgreSQL has answered COMMIT or ROLLBACK.
+    over: AtomicBool,
+    /// The connection is gone, whether or not it knows that yet.
+    lost: AtomicBool,
     database: Database,
     scope: Scope,
     mode: Mode,
+    deadline: Instant,
     /// Names the call in the history.
     call: String,
 }
 
 impl Transaction {
+    /// A transaction that is yet to be [opened](Self::open).
+    pub(super) async fn new(
+        database: &Database,
+        scope: Scope,
+        mode: Mode,
+        deadline: Instant,
+    ) -> Result<Self> {
+        Ok(Self {
+            held: Some(database.hold(scope.organization(), mode).await?),
+            ending: AtomicBool::new(false),
+            over: AtomicBool::new(false),
+            lost: AtomicBool::new(false),
+            database: database.clone(),
+            scope,
+            mode,
+            deadline,
+            call: String::new(),
+        })
+    }
+
+    /// A transaction that has begun.
     pub(super) async fn begin(
         database: &Database,
         scope: Scope,
         mode: Mode,
         deadline: Instant,
     ) -> Result<Self> {
-        let mut held = database.hold(scope.organization(), mode).await?;
-        let left = deadline.saturating_duration_since(Instant::now());
-        let sql = scope.begin_sql(mode, left.min(STATEMENT));
-        let begin = AnsiTransactionManager::begin_transaction_sql(&mut *held.connection, &sql);
-        let failure = match timeout(BEGIN, begin).await {
-            Ok(Ok(())) => {
-                return Ok(Self {
-                    held: Some(held),
-                    ending: false,
-                    database: database.clone(),
-                    scope,
-                    mode,
-                    call: String::new(),
-                });
-            }
-            Ok(Err(cause)) => cause.into(),
+        let transaction = Self::new(database, scope, mode, deadline).await?;
+        transaction.open().await?;
+        Ok(transaction)
+    }
+
+    /// BEGIN with role and settings: before any other statement, or joined with
+    /// the first ones as the first of them.
+    pub(super) async fn open(&self) -> Result<()> {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        let sql = self.scope.begin_sql(self.mode, left.min(STATEMENT));
+        let mut connection = self.connection();
+        match timeout(BEGIN, connection.batch_execute(&sql)).await {
+            Ok(begun) => Ok(begun?),
             Err(silence) => {
-                database.forget_connections();
-                Error::System {
+                self.database.forget_connections();
+                Err(Error::System {
                     reason: Reason::DatabaseUnavailable,
                     cause: silence.into(),
-                }
+                })
             }
-        };
-        // It may have begun and failed at the role: such a connection is in a
-        // transaction that its manager knows nothing of.
-        held.discard();
-        Err(failure)
+        }
     }
 
     /// The same transaction on behalf of a call.
@@ -93,83 +119,113 @@ impl Transaction {
         self.scope
     }
 
+    /// Where its statements go, one after the other or several at once.
+    pub(super) fn connection(&self) -> &AsyncPgConnection {
+        &self.held.as_ref().expect(OPEN).connection
+    }
+
     /// COMMIT when the work is done, ROLLBACK when it failed; the failure of
     /// the work outlives that of the rollback.
-    pub(super) async fn finish<T>(mut self, outcome: Result<T>) -> Result<T> {
-        let value = match outcome {
-            Ok(value) => value,
-            Err(failure) => {
-                self.rollback().await;
-                return Err(failure);
-            }
-        };
-        self.ending = true;
-        let commit = AnsiTransactionManager::commit_transaction(&mut *self);
-        match timeout(END, commit).await {
-            Ok(Ok(())) => {
-                self.held = None;
+    pub(super) async fn finish<T>(self, outcome: Result<T>) -> Result<T> {
+        match outcome {
+            Ok(value) => {
+                self.commit(std::future::ready(Ok(()))).await?;
                 Ok(value)
             }
-            Ok(Err(cause)) => {
-                // What is broken the pool finds out.
-                self.held = None;
-                Err(match self.mode {
-                    Mode::Snapshot => cause.into(),
-                    Mode::Write => error::commit(cause),
-                })
-            }
-            Err(silence) => {
-                self.discard();
-                Err(Error::CommitOutcomeUnknown {
-                    retry_safe: false,
-                    cause: silence.into(),
-                })
+            Err(failure) => {
+                self.rollback().await;
+                Err(failure)
             }
         }
+    }
+
+    /// COMMIT, in one round trip with the `last` statement, whose failure makes
+    /// a ROLLBACK of it. Nothing of the transaction can be used afterwards.
+    pub(super) async fn commit<T>(&self, last: impl Future<Output = QueryResult<T>>) -> Result<T> {
+        self.ending.store(true, Ordering::Relaxed);
+        let mut connection = self.connection();
+        // Prepared, so that it waits behind a statement that is being prepared.
+        let commit = diesel_async::RunQueryDsl::execute(Commit, &mut connection);
+        let both = async { tokio::join!(biased; last, commit) };
+        let Ok((last, commit)) = timeout(END, both).await else {
+            return Err(Error::CommitOutcomeUnknown {
+                retry_safe: false,
+                cause: "COMMIT got no answer".into(),
+            });
+        };
+        self.over.store(true, Ordering::Relaxed);
+        let failed = |cause| {
+            if error::is_lost(&cause) {
+                self.lost.store(true, Ordering::Relaxed);
+            }
+            match self.mode {
+                Mode::Snapshot => Error::from(cause),
+                // It may have gone with the answer to COMMIT on its way.
+                Mode::Write => error::commit(cause),
+            }
+        };
+        let value = last.map_err(failed)?;
+        commit.map_err(failed)?;
+        Ok(value)
+    }
+
+    /// All of a transaction that has one statement, in one round trip.
+    pub(super) async fn alone<T>(&self, only: impl Future<Output = QueryResult<T>>) -> Result<T> {
+        let ((), answer) = tokio::try_join!(biased; self.open(), self.commit(only))?;
+        Ok(answer)
     }
 
     /// Ends the transaction and leaves no trace of it.
-    pub(super) async fn rollback(mut self) {
-        self.ending = true;
-        let rollback = AnsiTransactionManager::rollback_transaction(&mut *self);
-        match timeout(END, rollback).await {
-            // A rollback that fails leaves its mark in the transaction manager,
-            // and the pool drops the connection.
-            Ok(_) => self.held = None,
-            Err(_) => self.discard(),
-        }
-    }
-
-    fn discard(&mut self) {
-        if let Some(held) = self.held.take() {
-            held.discard();
-        }
+    pub(super) async fn rollback(self) {
+        let mut connection = self.connection();
+        let done = timeout(END, connection.batch_execute("ROLLBACK")).await;
+        let told = if matches!(done, Ok(Ok(()))) {
+            &self.over
+        } else {
+            &self.lost
+        };
+        told.store(true, Ordering::Relaxed);
     }
 }
 
 impl Drop for Transaction {
     fn drop(&mut self) {
-        match self.held.take() {
-            Some(held) if self.ending => held.discard(),
-            Some(held) => self.database.abandon(held),
-            None => {}
+        let Some(held) = self.held.take() else { return };
+        let is = |told: &AtomicBool| told.load(Ordering::Relaxed);
+        // A COMMIT that is cancelled may be done on one server and not on the
+        // other.
+        let in_commit = self.mode == Mode::Write && is(&self.ending) && !is(&self.over);
+        if is(&self.lost) || in_commit {
+            held.discard();
+        } else if is(&self.over) {
+            drop(held);
+        } else {
+            self.database.abandon(held);
         }
     }
 }
 
-/// It has a connection until it ends, and whoever ends it has it no more.
+struct Commit;
+
+impl QueryFragment<Pg> for Commit {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("COMMIT");
+        Ok(())
+    }
+}
+
+impl QueryId for Commit {
+    type QueryId = Self;
+    const HAS_STATIC_QUERY_ID: bool = true;
+}
+
+/// It has a connection until it is dropped.
 const OPEN: &str = "an open transaction";
 
 impl Deref for Transaction {
     type Target = AsyncPgConnection;
 
     fn deref(&self) -> &AsyncPgConnection {
-        &self.held.as_ref().expect(OPEN).connection
-    }
-}
-
-impl DerefMut for Transaction {
-    fn deref_mut(&mut self) -> &mut AsyncPgConnection {
-        &mut self.held.as_mut().expect(OPEN).connection
+        self.connection()
     }
 }

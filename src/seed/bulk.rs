@@ -7,6 +7,7 @@ use super::client::Party;
 use super::dice::{Dice, Kind};
 use super::life::Life;
 use super::names::{CITIES, GIVEN, HOUSES, SURNAMES, ascii};
+use super::size::Size;
 use crate::domain::client::ClientFields;
 use crate::domain::directory::{Event, Member, Organization, User};
 use crate::domain::ids::{ClientId, EventId, OrganizationId, UserId};
@@ -17,9 +18,9 @@ use crate::repository::bulk::{Batch, BulkClient};
 const BATCH: u32 = 10_000;
 /// People of each organization; the last ones have left.
 const MEMBERS: u64 = 20;
-const ACTIVE: u64 = 18;
+pub(super) const ACTIVE: u64 = 18;
 /// Events of each organization that nobody is linked to.
-const UNLINKED: u64 = 5;
+pub(super) const UNLINKED: u64 = 5;
 /// Most events of one client.
 const EVENTS: u64 = 3;
 /// The clients came in the three years before 2026-11-01T00:00:00Z, in
@@ -29,19 +30,19 @@ const SINCE: i64 = UNTIL - YEARS;
 const YEARS: i64 = 3 * 365 * DAY;
 const DAY: i64 = 86_400_000_000;
 
-/// `organizations`, one at least, with their teams, and `clients` in turn
-/// theirs, with their events.
+/// The organizations with their teams, and the clients with their events.
 ///
 /// The first batch brings the organizations, the teams and the events of
 /// nobody. Clients come in the order in which they were created, but for one
 /// in fifty, which shares its microsecond with the client before it of the
 /// same organization. The same arguments give the same rows. Other arguments
 /// give other clients; an organization of the same number stays what it was.
-pub fn bulk(organizations: u32, clients: u32) -> impl Iterator<Item = Batch> {
-    let size = Size {
+pub fn bulk(size: Size) -> impl Iterator<Item = Batch> {
+    let Size {
         organizations,
         clients,
-    };
+        ..
+    } = size;
     (0..clients.div_ceil(BATCH).max(1)).map(move |number| {
         let mut batch = Batch::default();
         if number == 0 {
@@ -92,20 +93,13 @@ fn add_team(batch: &mut Batch, organization: u32) {
     }));
 }
 
-/// What [`bulk`] was asked for.
-#[derive(Clone, Copy)]
-struct Size {
-    organizations: u32,
-    clients: u32,
-}
-
 impl Size {
-    fn add_client(self, batch: &mut Batch, index: u32) {
+    pub(super) fn add_client(self, batch: &mut Batch, index: u32) {
         let mut dice = Dice::of(Kind::Client, index.into());
-        let owner = index % self.organizations;
+        let (owner, _) = self.place(index);
         let organization = organization_id(owner);
         let created_at = self.created_at(index);
-        let id = ClientId(uuid(created_at, Kind::Client, index.into()));
+        let id = client_id(created_at, index);
         let party = Party::roll(&mut dice);
         let mut anybody = |share| {
             dice.percent(share)
@@ -152,10 +146,11 @@ impl Size {
     }
 
     /// Anywhere in its share of the three years, or with the client before it.
-    fn created_at(self, index: u32) -> i64 {
+    pub(super) fn created_at(self, index: u32) -> i64 {
         let tied = Dice::of(Kind::Tie, index.into()).percent(2);
-        let index = match index.checked_sub(self.organizations) {
-            Some(before) if tied => before,
+        let (owner, rank) = self.place(index);
+        let index = match rank.checked_sub(1) {
+            Some(before) if tied => self.nth(owner, before),
             _ => index,
         };
         let share = YEARS / i64::from(self.clients);
@@ -185,13 +180,22 @@ fn starts_at(dice: &mut Dice, status: ClientStatus, created_at: i64) -> Option<D
     (!dice.percent(5)).then(|| moment(at))
 }
 
-fn organization_id(organization: u32) -> OrganizationId {
+pub(super) fn organization_id(organization: u32) -> OrganizationId {
     OrganizationId(uuid(SINCE, Kind::Organization, organization.into()))
 }
 
-fn user_id(organization: u32, number: u64) -> UserId {
+pub(super) fn user_id(organization: u32, number: u64) -> UserId {
     let index = u64::from(organization) * MEMBERS + number;
     UserId(uuid(SINCE, Kind::User, index))
+}
+
+pub(super) fn client_id(created_at: i64, index: u32) -> ClientId {
+    ClientId(uuid(created_at, Kind::Client, index.into()))
+}
+
+pub(super) fn loose_event_id(organization: u32, number: u64) -> EventId {
+    let index = u64::from(organization) * UNLINKED + number;
+    EventId(uuid(SINCE, Kind::LooseEvent, index))
 }
 
 /// An id of version 7, of a moment in microseconds. Kind and index make it

@@ -16,9 +16,14 @@ pub(super) enum Kind {
 /// `SplitMix64` (Steele, Lea and Flood, OOPSLA 2014): a counter and a mixer of
 /// wrapping 64-bit arithmetic, so neither a platform nor a version of a crate
 /// can change what comes out.
-pub(super) struct Dice(u64);
+pub struct Dice(u64);
 
 impl Dice {
+    /// Dice that are no row's, for whoever wants chance that can be had again.
+    pub fn seeded(seed: u64) -> Self {
+        Self(seed)
+    }
+
     /// The dice of one row. Each row has its own, so that one can be made
     /// without those before it.
     pub(super) fn of(kind: Kind, index: u64) -> Self {
@@ -27,7 +32,8 @@ impl Dice {
         Self(dice.roll())
     }
 
-    pub(super) fn roll(&mut self) -> u64 {
+    /// Any 64 bits.
+    pub fn roll(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -36,7 +42,7 @@ impl Dice {
 
     /// From 0 to `bound` − 1. The remainder leans to the small numbers by
     /// less than one in 2³², for any bound below that.
-    pub(super) fn below(&mut self, bound: u64) -> u64 {
+    pub fn below(&mut self, bound: u64) -> u64 {
         self.roll() % bound
     }
 
@@ -46,7 +52,7 @@ impl Dice {
     }
 
     /// True so many times in a hundred.
-    pub(super) fn percent(&mut self, share: u64) -> bool {
+    pub fn percent(&mut self, share: u64) -> bool {
         self.below(100) < share
     }
 

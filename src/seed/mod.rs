@@ -10,12 +10,15 @@ mod demo;
 mod dice;
 mod life;
 mod names;
+mod size;
 mod tax;
 
 pub use bulk::bulk;
 pub use demo::{
     DEMO_CLIENT, DEMO_USER, DEMO_USER_B, ORGANIZATION_A, ORGANIZATION_B, demonstration,
 };
+pub use dice::Dice;
+pub use size::{Size, term};
 
 use std::fmt;
 
@@ -77,16 +80,21 @@ pub async fn has_demonstration(database: &Database) -> Result<bool> {
 /// have the same ids whatever their number. One that fails later leaves the
 /// batches before it.
 pub async fn load_bulk(database: &Database, organizations: u32, clients: u32) -> Result<Loaded> {
+    load_bulk_of(database, Size::even(organizations, clients)).await
+}
+
+/// As [`load_bulk`], where one organization may have more than the others.
+pub async fn load_bulk_of(database: &Database, size: Size) -> Result<Loaded> {
     let mut loaded = Loaded::default();
     // One after the other, in the order of time, as clients come in life: side
     // by side they would leave the indexes half empty.
-    for batch in bulk(organizations, clients) {
+    for batch in bulk(size) {
         database.load(&batch).await?;
         loaded.organizations += batch.organizations.len();
         loaded.members += batch.members.len();
         loaded.clients += batch.clients.len();
         loaded.events += batch.events.len();
-        tracing::debug!(clients = loaded.clients, of = clients, "loaded");
+        tracing::debug!(clients = loaded.clients, of = size.clients, "loaded");
     }
     database.analyze().await?;
     Ok(loaded)

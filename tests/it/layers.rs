@@ -22,7 +22,7 @@ async fn taking(calls: usize) -> App {
 }
 
 /// Waits until so many of the service's sessions wait for a lock.
-async fn waiting(app: &App, expected: i64) {
+pub(crate) async fn waiting(app: &App, expected: i64) {
     let count = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
                  AND application_name = 'nvito-clients' AND wait_event_type = 'Lock'";
     while app.count(count).await != expected {

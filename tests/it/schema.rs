@@ -104,6 +104,7 @@ async fn schema_rs_is_what_the_database_says() {
         ("Varchar", "varchar"),
         ("Text", "text"),
         ("Bool", "bool"),
+        ("Int4", "int4"),
         ("Int8", "int8"),
         ("Bytea", "bytea"),
         ("Jsonb", "jsonb"),

@@ -8,9 +8,10 @@ use tonic::Code;
 
 use crate::support::{Actor, App, Cluster, client, connect};
 
-/// Takes the wall in Rust away: a view in the table's place claims that every
-/// row belongs to whoever asks, so that no filter of the service's finds
-/// anything to hold back. What is left is the policy on the table behind it.
+/// Takes the wall in Rust away: views in the place of tables, and the search,
+/// claim that every row belongs to whoever asks, so that no filter of the
+/// service's finds anything to hold back. What is left are the policies on the
+/// tables behind, and what the search itself reads.
 const WITHOUT_RUST: &str = "
     ALTER TABLE clients RENAME TO clients_behind;
     CREATE VIEW clients WITH (security_invoker = true) AS
@@ -20,7 +21,19 @@ const WITHOUT_RUST: &str = "
             updated_at, deleted_at, version, search_text
         FROM clients_behind;
     ALTER VIEW clients OWNER TO nvito_clients;
-    GRANT SELECT, INSERT, UPDATE ON clients TO nvito_clients_tenant, nvito_clients_platform;";
+    GRANT SELECT, INSERT, UPDATE ON clients TO nvito_clients_tenant, nvito_clients_platform;
+    ALTER TABLE client_totals RENAME TO client_totals_behind;
+    CREATE VIEW client_totals WITH (security_invoker = true) AS
+        SELECT nullif(current_setting('app.organization_id', true), '')::uuid AS organization_id,
+            grain, assigned, assigned_to_id, deleted, status, type, change
+        FROM client_totals_behind;
+    ALTER VIEW client_totals OWNER TO nvito_clients;
+    GRANT SELECT ON client_totals TO nvito_clients_tenant, nvito_clients_platform;
+    DO $$ BEGIN
+        EXECUTE replace(replace(pg_get_functiondef('search_clients(text, text)'::regprocedure),
+            'public.clients ', 'public.clients_behind '),
+            'client.id, client.organization_id,', 'client.id, tenant,');
+    END $$;";
 
 /// Takes the wall in SQL away: no policies, and a search that filters nothing.
 const WITHOUT_SQL: &str = "
@@ -31,9 +44,43 @@ const WITHOUT_SQL: &str = "
             EXECUTE format('ALTER TABLE %I DISABLE ROW LEVEL SECURITY', one);
         END LOOP;
     END $$;
-    CREATE OR REPLACE FUNCTION search_client_ids(fragment text, digits text) RETURNS SETOF uuid
+    CREATE OR REPLACE FUNCTION search_clients(fragment text, digits text)
+        RETURNS TABLE (id uuid, organization_id uuid, deleted_at timestamptz, status text, type text,
+            assigned_to_id uuid, created_at timestamptz, updated_at timestamptz, name varchar)
         LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
-        AS 'SELECT id FROM clients WHERE search_text LIKE search_pattern(fragment)';";
+        AS 'SELECT id, organization_id, deleted_at, status, type, assigned_to_id, created_at, updated_at, name
+            FROM clients WHERE search_text LIKE search_pattern(fragment)';";
+
+/// The same for reads by key, whose wall in SQL is the function that they call:
+/// without it every row is whose it is asked for, and without the one in Rust
+/// the row says so too.
+fn read_by_key(rust: bool, sql: bool) -> String {
+    let table = if rust { "clients" } else { "clients_behind" };
+    let (of, says) = match (rust, sql) {
+        (true, true) => unreachable!("nothing is taken away"),
+        (true, false) => ("true", "row.organization_id"),
+        (false, true) => ("row.organization_id = organizations[n]", "organizations[n]"),
+        (false, false) => ("true", "organizations[n]"),
+    };
+    format!(
+        "DROP FUNCTION read_clients(uuid[], uuid[], boolean[], boolean[], bigint);
+         CREATE FUNCTION read_clients(organizations uuid[], ids uuid[], with_deleted boolean[],
+                 with_events boolean[], most_events bigint)
+             RETURNS TABLE (place bigint, client {table}, first_name text, last_name text,
+                 event_count bigint, event_ids uuid[], event_names text[], event_starts timestamptz[])
+             LANGUAGE plpgsql SECURITY DEFINER AS $$
+         DECLARE row {table};
+         BEGIN
+             FOR n IN 1 .. cardinality(ids) LOOP
+                 SELECT * INTO row FROM {table} WHERE id = ids[n];
+                 CONTINUE WHEN NOT FOUND OR NOT ({of});
+                 row.organization_id := {says};
+                 place := n; client := row; event_count := 0;
+                 RETURN NEXT;
+             END LOOP;
+         END $$"
+    )
+}
 
 /// Two organizations with a client each, and somebody of the first.
 struct Tenants {
@@ -83,8 +130,8 @@ impl Tenants {
     }
 }
 
-/// What the first organization can see of all clients: by list, by search, one
-/// by one.
+/// What the first organization can see of all clients: by list, by search, how
+/// many there are in all, one by one.
 async fn seen(actor: &Actor, tenants: &Tenants) -> Vec<(&'static str, String)> {
     let mut seen = Vec::new();
     for (how, search) in [("list", ""), ("search", "nunez")] {
@@ -92,8 +139,9 @@ async fn seen(actor: &Actor, tenants: &Tenants) -> Vec<(&'static str, String)> {
             search: search.to_owned(),
             ..ListClientsRequest::default()
         };
-        let found = actor.list(request).await.expect("a list").clients;
-        seen.extend(found.into_iter().map(|client| (how, client.id)));
+        let list = actor.list(request).await.expect("a list");
+        seen.extend(list.clients.into_iter().map(|client| (how, client.id)));
+        seen.push((how, format!("{} in all", list.meta.expect("meta").total)));
     }
     for id in [&tenants.own_client, &tenants.foreign_client] {
         match actor.get(id).await {
@@ -106,9 +154,11 @@ async fn seen(actor: &Actor, tenants: &Tenants) -> Vec<(&'static str, String)> {
 }
 
 fn only_own(tenants: &Tenants) -> Vec<(&'static str, String)> {
-    ["get", "list", "search"]
-        .map(|how| (how, tenants.own_client.clone()))
-        .to_vec()
+    let own = ["get", "list", "search"].map(|how| (how, tenants.own_client.clone()));
+    let totals = ["list", "search"].map(|how| (how, "1 in all".to_owned()));
+    let mut only: Vec<_> = own.into_iter().chain(totals).collect();
+    only.sort();
+    only
 }
 
 #[tokio::test]
@@ -121,12 +171,10 @@ async fn both_walls_up() {
 #[tokio::test]
 async fn the_wall_in_sql_holds_alone() {
     let tenants = Tenants::new().await;
-    tenants
-        .sql()
-        .await
-        .batch_execute(WITHOUT_RUST)
-        .await
-        .expect("the view");
+    let sql = tenants.sql().await;
+    sql.batch_execute(WITHOUT_RUST).await.expect("the view");
+    let read = read_by_key(false, true);
+    sql.batch_execute(&read).await.expect("the function");
     let (_app, actor) = tenants.app().await;
     assert_eq!(seen(&actor, &tenants).await, only_own(&tenants));
     let patch = nvito_clients::grpc::proto::ClientPatch {
@@ -145,6 +193,8 @@ async fn the_wall_in_rust_holds_alone() {
     let tenants = Tenants::new().await;
     let sql = tenants.sql().await;
     sql.batch_execute(WITHOUT_SQL).await.expect("no policies");
+    let read = read_by_key(true, false);
+    sql.batch_execute(&read).await.expect("the function");
     let (_app, actor) = tenants.app().await;
     assert_eq!(seen(&actor, &tenants).await, only_own(&tenants));
     // The wall in SQL is really away: the tenant's role sees both.
@@ -167,6 +217,8 @@ async fn without_both_walls_there_is_a_leak() {
     let sql = tenants.sql().await;
     sql.batch_execute(WITHOUT_RUST).await.expect("the view");
     sql.batch_execute(WITHOUT_SQL).await.expect("no policies");
+    let read = read_by_key(false, false);
+    sql.batch_execute(&read).await.expect("the function");
     let (_app, actor) = tenants.app().await;
     let seen = seen(&actor, &tenants).await;
     for how in ["get", "list", "search"] {
@@ -174,6 +226,9 @@ async fn without_both_walls_there_is_a_leak() {
             seen.contains(&(how, tenants.foreign_client.clone())),
             "{how} of {seen:?}"
         );
+    }
+    for how in ["list", "search"] {
+        assert!(seen.contains(&(how, "2 in all".to_owned())), "{seen:?}");
     }
 }
 
@@ -220,8 +275,23 @@ async fn the_roles_see_what_their_policies_say() {
     }
     let nobody = "SET LOCAL ROLE nvito_clients_tenant; SET LOCAL app.organization_id = ''";
     assert_eq!(count(nobody, "clients").await, 0);
-    assert_eq!(count(nobody, "search_client_ids('nunez', NULL)").await, 0);
-    assert_eq!(count(&tenant, "search_client_ids('nunez', NULL)").await, 1);
+    assert_eq!(count(nobody, "search_clients('nunez', NULL)").await, 0);
+    assert_eq!(count(&tenant, "search_clients('nunez', NULL)").await, 1);
+    // A read by key finds what is the organization's, for the login role alone.
+    let by_key = |organization: &str, id: &str| {
+        format!("read_clients('{{{organization}}}', '{{{id}}}', '{{f}}', '{{f}}', 1)")
+    };
+    let own = by_key(&tenants.own, &tenants.own_client);
+    assert_eq!(count("SELECT 1", &own).await, 1);
+    let foreign = by_key(&tenants.own, &tenants.foreign_client);
+    assert_eq!(count("SELECT 1", &foreign).await, 0);
+    service
+        .batch_execute(&format!("BEGIN; {tenant}"))
+        .await
+        .expect("a role");
+    let refused = service.query(&format!("SELECT FROM {own}"), &[]).await;
+    let refused = refused.expect_err("not a tenant's to call");
+    assert_eq!(refused.code().expect("a state").code(), "42501");
 }
 
 #[tokio::test]

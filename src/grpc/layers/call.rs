@@ -126,7 +126,8 @@ fn code(headers: &HeaderMap) -> Code {
 
 /// Whether the call may be made again when there is room.
 fn is_for_want_of_room(code: Code, headers: &HeaderMap) -> bool {
-    code == Code::ResourceExhausted && headers.contains_key("grpc-retry-pushback-ms")
+    let pushback = headers.get("grpc-retry-pushback-ms");
+    code == Code::ResourceExhausted && pushback.is_some_and(|after| after != "-1")
 }
 
 /// What tonic refused before or instead of a handler. Such a status has no

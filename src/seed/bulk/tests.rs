@@ -10,7 +10,7 @@ use crate::domain::phone::Phone;
 use crate::domain::rfc::Rfc;
 
 fn rows(organizations: u32, clients: u32) -> Batch {
-    bulk(organizations, clients).fold(Batch::default(), |mut all, batch| {
+    bulk(Size::even(organizations, clients)).fold(Batch::default(), |mut all, batch| {
         all.organizations.extend(batch.organizations);
         all.members.extend(batch.members);
         all.clients.extend(batch.clients);
@@ -30,7 +30,7 @@ fn digest(text: &str) -> String {
 #[test]
 fn the_same_arguments_give_the_same_rows() {
     let debug = |organizations, clients| {
-        let batches: Vec<_> = bulk(organizations, clients).collect();
+        let batches: Vec<_> = bulk(Size::even(organizations, clients)).collect();
         digest(&format!("{batches:?}"))
     };
     assert_eq!(debug(3, 1200), debug(3, 1200));
@@ -87,7 +87,7 @@ fn counts_are_exact_and_ids_unique() {
             .collect();
         assert_eq!(ids.len(), organizations * 21 + clients + batch.events.len());
     }
-    let sizes: Vec<_> = bulk(3, 10_001)
+    let sizes: Vec<_> = bulk(Size::even(3, 10_001))
         .map(|batch| (batch.organizations.len(), batch.clients.len()))
         .collect();
     assert_eq!(sizes, [(3, 10_000), (0, 1)]);

@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use nvito_clients::domain::principal::Policy;
-use nvito_clients::grpc::proto::{ClientPatch, CreateClientRequest, GetClientRequest};
+use nvito_clients::grpc::proto::{
+    ClientPatch, CreateClientRequest, GetClientRequest, ListClientsRequest,
+};
 use prost::Message;
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
@@ -223,7 +225,8 @@ async fn without_a_free_connection_it_is_overloaded() {
         .collect();
     waiting(&app, i64::try_from(SHARE).expect("few")).await;
     let began = Instant::now();
-    let refused = actor.get(&made.id).await.expect_err("none is free");
+    let list = actor.list(ListClientsRequest::default()).await;
+    let refused = list.expect_err("none is free");
     is(&refused, Code::ResourceExhausted, "SERVER_OVERLOADED");
     assert!(
         began.elapsed() < Duration::from_millis(300) + BUSY,

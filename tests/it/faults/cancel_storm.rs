@@ -170,10 +170,10 @@ async fn whole(site: &Site, service: &Serving, clients: &[(String, String)]) -> 
     let hold = "BEGIN; LOCK TABLE events";
     holder.batch_execute(hold).await.expect("held");
     let mut calls = JoinSet::new();
-    for (organization, id) in clients.iter().cycle().take(CONNECTIONS) {
-        let get = Prepared::get(&service.address, organization, id);
+    for (organization, _) in clients.iter().cycle().take(CONNECTIONS) {
+        let list = Prepared::list(&service.address, organization);
         let wire = wire.clone();
-        calls.spawn(async move { wire.call(&get).await });
+        calls.spawn(async move { wire.call(&list).await });
     }
     let waiting =
         format!("SELECT count(*) FROM pg_stat_activity WHERE {OURS} AND wait_event_type = 'Lock'");

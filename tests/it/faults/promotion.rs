@@ -4,14 +4,14 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use nvito_clients::domain::principal::Role;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 use tonic::Code;
 
 use super::ledger;
 use super::load::{Load, PAUSE};
 use super::proxy::{Mode, Proxy};
 use super::report::{Line, Size};
-use super::server::{PATIENCE, Site};
+use super::server::{PATIENCE, pair};
 use crate::support::client;
 
 pub(crate) async fn run(size: Size) -> Vec<Line> {
@@ -31,40 +31,17 @@ pub(crate) async fn run(size: Size) -> Vec<Line> {
     lines
 }
 
-/// A pair whose primary waits for the standby, so that nothing acknowledged
-/// can be lost with it.
-async fn pair() -> (Site, Site) {
-    let mut primary = Site::start(&[]).await;
-    primary.shut().await;
-    let mut standby = primary.standby();
-    primary.up().await;
-    standby.up().await;
-    let superuser = primary.superuser().await;
-    let streaming = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'";
-    let joined = async {
-        while superuser
-            .query_one(streaming, &[])
-            .await
-            .expect("asked")
-            .get::<_, i64>(0)
-            == 0
-        {
-            sleep(Duration::from_millis(20)).await;
-        }
-    };
-    timeout(PATIENCE, joined).await.expect("it streams");
-    let wait = "ALTER SYSTEM SET synchronous_standby_names = '*'";
-    superuser.batch_execute(wait).await.expect("set");
-    superuser
-        .batch_execute("SELECT pg_reload_conf()")
-        .await
-        .expect("read");
-    (primary, standby)
-}
-
 /// How long writes took to come back after the promotion, and what else was seen.
 async fn once(by_proxy: bool) -> (Duration, Vec<Line>) {
     let (mut primary, standby) = pair().await;
+    // Nothing that is acknowledged can be lost with the primary.
+    let superuser = primary.superuser().await;
+    for wait in [
+        "ALTER SYSTEM SET synchronous_standby_names = '*'",
+        "SELECT pg_reload_conf()",
+    ] {
+        superuser.batch_execute(wait).await.expect("set");
+    }
     let proxy = Proxy::to(&primary.socket_file()).await;
     let url = if by_proxy {
         proxy.url()

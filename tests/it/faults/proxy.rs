@@ -1,5 +1,6 @@
 //! A network between the service and PostgreSQL that can go wrong.
 
+use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,8 +28,9 @@ pub(crate) enum Mode {
     Throttle(u32),
 }
 
-/// Where a connection is cut: at the first message to PostgreSQL that has
-/// `words` in it, handed on or not; its answer is not.
+/// Where a connection is cut: at the first message to PostgreSQL that carries out
+/// a statement with `words` in its text or its values, handed on or not; its
+/// answer is not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Snare {
     /// What the connection has said before; others pass.
@@ -201,6 +203,8 @@ struct Messages {
     begun: bool,
     /// Whether the snare is meant for this connection.
     meant: bool,
+    /// Prepared statements by name, with their texts.
+    prepared: HashMap<Vec<u8>, Vec<u8>>,
 }
 
 impl Messages {
@@ -231,15 +235,49 @@ impl Messages {
 
     /// Whether the messages are to be handed on, if they are in the snare.
     fn trip(&mut self, whole: usize, shared: &Shared) -> Option<bool> {
+        let carried_out = self.carried_out(whole);
         let mut laid = lock(&shared.snare);
         let snare = laid.as_mut()?;
-        let said = &self.bytes[..whole];
-        self.meant |= has(said, snare.after.as_bytes());
-        if snare.times == 0 || !self.meant || !has(said, snare.words.as_bytes()) {
+        self.meant |= has(&self.bytes[..whole], snare.after.as_bytes());
+        let words = snare.words.as_bytes();
+        let tripped = carried_out.iter().any(|said| has(said, words));
+        if snare.times == 0 || !self.meant || !tripped {
             return None;
         }
         snare.times -= 1;
         Some(snare.hand_on)
+    }
+
+    /// Text and values of the statements that the messages carry out; those that
+    /// are prepared only are kept in mind.
+    fn carried_out(&mut self, whole: usize) -> Vec<Vec<u8>> {
+        let mut said = Vec::new();
+        let mut rest = &self.bytes[..whole];
+        // A first message is shorter than its first four bytes say as one with a
+        // letter, and carries nothing out.
+        while let [kind, length @ ..] = rest
+            && let Some(length) = length.first_chunk::<4>()
+        {
+            let end = 1 + usize::try_from(u32::from_be_bytes(*length)).expect("small");
+            let Some(body) = rest.get(5..end) else { break };
+            let mut texts = body.split(|byte| *byte == 0);
+            match kind {
+                b'Q' => said.push(body.to_vec()),
+                b'P' => {
+                    let name = texts.next().unwrap_or_default().to_vec();
+                    let text = texts.next().unwrap_or_default().to_vec();
+                    self.prepared.insert(name, text);
+                }
+                b'B' => {
+                    let name = texts.nth(1).unwrap_or_default();
+                    let text = self.prepared.get(name).cloned().unwrap_or_default();
+                    said.push([text, body.to_vec()].concat());
+                }
+                _ => {}
+            }
+            rest = &rest[end..];
+        }
+        said
     }
 }
 

@@ -45,20 +45,35 @@ impl Site {
         }
     }
 
-    /// A standby that streams from this one, by a copy of its files: the
-    /// programs of npm have no `pg_basebackup`. This one must be down.
-    pub(crate) fn standby(&self) -> Self {
+    /// One that shares nothing with any other, without the schema.
+    pub(crate) fn foreign() -> Self {
+        Self {
+            folder: Folder::new(),
+            settings: Vec::new(),
+            running: None,
+        }
+    }
+
+    /// A copy of the files of this one, which must be down.
+    pub(crate) fn copy(&self) -> Self {
         assert!(self.running.is_none(), "the files shall not change");
-        let standby = Self {
+        let copy = Self {
             folder: Folder::new(),
             settings: self.settings.clone(),
             running: None,
         };
         let copied = Command::new("cp")
             .arg("-a")
-            .args([self.folder.data(), standby.folder.data()])
+            .args([self.folder.data(), copy.folder.data()])
             .status();
         assert!(copied.expect("it runs").success());
+        copy
+    }
+
+    /// A standby that streams from this one, by a copy of its files: the
+    /// programs of npm have no `pg_basebackup`. This one must be down.
+    pub(crate) fn standby(&self) -> Self {
+        let standby = self.copy();
         let primary = format!("host={} user=postgres", self.socket().display());
         let cluster = standby.cluster();
         fs::write(cluster.join("standby.signal"), "").expect("writable");
@@ -159,6 +174,11 @@ impl Site {
     /// Ends it by a signal: `SIGQUIT` is `pg_ctl stop -m immediate`.
     pub(crate) async fn crash(&mut self, signal: Signal) {
         kill(self.postmaster(), signal).expect("mine");
+        self.ended().await;
+    }
+
+    /// Waits for the end of one that was told to end.
+    pub(crate) async fn ended(&mut self) {
         let mut running = self.running.take().expect("it runs");
         let ended = timeout(PATIENCE, running.ended()).await;
         let _ = ended.expect("it ends");
@@ -205,6 +225,34 @@ impl Site {
             process,
         }
     }
+}
+
+/// A primary and a standby that streams from it.
+pub(crate) async fn pair() -> (Site, Site) {
+    let mut primary = Site::start(&[]).await;
+    primary.shut().await;
+    let standby = joined(&mut primary).await;
+    (primary, standby)
+}
+
+/// A standby of a primary that is down; both are up then.
+pub(crate) async fn joined(primary: &mut Site) -> Site {
+    let mut standby = primary.standby();
+    primary.up().await;
+    standby.up().await;
+    let superuser = primary.superuser().await;
+    let streaming = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'";
+    let joined = async {
+        loop {
+            let row = superuser.query_one(streaming, &[]).await.expect("asked");
+            if row.get::<_, i64>(0) > 0 {
+                break;
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(PATIENCE, joined).await.expect("it streams");
+    standby
 }
 
 fn start(folder: &Folder, settings: &[(String, String)]) -> Service {

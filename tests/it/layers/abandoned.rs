@@ -3,13 +3,13 @@
 
 use std::time::{Duration, Instant};
 
-use nvito_clients::grpc::proto::ClientPatch;
+use nvito_clients::grpc::proto::{ClientPatch, ListClientsRequest};
 use nvito_clients::repository::Database;
 use tokio::time::{sleep, timeout};
 use tonic::Code;
 
 use super::waiting;
-use crate::support::{App, BUSY, Cluster, at_once, client};
+use crate::support::{Actor, App, BUSY, Cluster, at_once, client};
 
 fn notes(text: &str) -> ClientPatch {
     ClientPatch {
@@ -49,12 +49,16 @@ async fn a_read_that_nobody_waits_for_is_cancelled_and_its_connection_kept() {
     let holder = app.superuser().await;
     let hold = "BEGIN; LOCK TABLE clients";
     holder.batch_execute(hold).await.expect("held");
-    let reads: Vec<_> = (0..4)
+    let list = |actor: Actor| async move { actor.list(ListClientsRequest::default()).await };
+    let mut reads: Vec<_> = (0..3)
         .map(|_| {
-            let (actor, id) = (actor.clone(), made.id.clone());
-            tokio::spawn(async move { actor.get(&id).await })
+            let actor = actor.clone();
+            tokio::spawn(async move { list(actor).await.map(drop) })
         })
         .collect();
+    // Reads by key share a statement: it ends with the last who waits for it.
+    let (getter, id) = (actor.clone(), made.id.clone());
+    reads.push(tokio::spawn(async move { getter.get(&id).await.map(drop) }));
     waiting(&app, 4).await;
     let before = sessions(&app).await;
     for read in &reads {
@@ -63,14 +67,10 @@ async fn a_read_that_nobody_waits_for_is_cancelled_and_its_connection_kept() {
     // The lock is still held: only a cancelled statement can have ended.
     idle(&app).await;
     holder.batch_execute("COMMIT").await.expect("released");
-    for answer in at_once((0..4).map(|_| {
-        let (actor, id) = (actor.clone(), made.id.clone());
-        async move { actor.get(&id).await }
-    }))
-    .await
-    {
-        answer.expect("found");
+    for answer in at_once((0..4).map(|_| list(actor.clone()))).await {
+        answer.expect("listed");
     }
+    actor.get(&made.id).await.expect("found");
     assert_eq!(sessions(&app).await, before, "no connection was lost");
 }
 

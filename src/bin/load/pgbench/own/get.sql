@@ -1,0 +1,3 @@
+-- GetClient: a read by key of one client, its assignee and its events.
+\set most 1000
+SELECT place, (client).id, (client).organization_id, (client).name, (client).email, (client).phone, (client).phone_e164, (client).type, (client).status, (client).rfc, (client).business_name, (client).billing_address, (client).acquisition_source, (client).acquisition_detail, (client).notes, (client).assigned_to_id, (client).created_by, (client).created_at, (client).updated_at, (client).deleted_at, (client).version, first_name, last_name, event_count, event_ids, event_names, event_starts FROM read_clients(ARRAY[:organization]::uuid[], ARRAY[:client]::uuid[], '{f}', '{t}', :most);

@@ -1,0 +1,14 @@
+-- UpdateClient of the notes with a request id: the claim and the row locked; written with its history; the answer kept.
+\set r random(1, 9000000000000000000)
+\startpipeline
+BEGIN;
+SET LOCAL ROLE nvito_clients_tenant;
+SELECT set_config('statement_timeout', '10000', true), set_config('app.organization_id', :organization, true), set_config('app.actor_id', :actor, true);
+INSERT INTO idempotent_requests (actor_id, request_id, fingerprint) VALUES (:actor, lpad(to_hex(:r::bigint), 32, '0')::uuid, '\x9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08') ON CONFLICT (actor_id, request_id) DO UPDATE SET fingerprint = idempotent_requests.fingerprint RETURNING fingerprint, answer;
+SELECT id, organization_id, name, email, phone, phone_e164, type, status, rfc, business_name, billing_address, acquisition_source, acquisition_detail, notes, assigned_to_id, created_by, created_at, updated_at, deleted_at, version FROM clients WHERE organization_id = :organization AND id = :client AND deleted_at IS NULL FOR NO KEY UPDATE;
+\endpipeline
+WITH written AS (UPDATE clients SET type = type, status = status, rfc = rfc, business_name = business_name, billing_address = billing_address, acquisition_source = acquisition_source, acquisition_detail = acquisition_detail, notes = 'Llamar el lunes: ' || :r::text, assigned_to_id = assigned_to_id WHERE organization_id = :organization AND id = :client RETURNING *), told AS (INSERT INTO client_history (organization_id, client_id, version, at, actor_id, kind, reason, request_id, changes) SELECT organization_id, id, version, updated_at, :actor, 'UPDATED', NULL, :r::text, jsonb_build_array(jsonb_build_object('field', 'notes', 'before', 'Llamar el lunes', 'after', :r::text)) FROM written) SELECT written.id, written.organization_id, written.name, written.email, written.phone, written.phone_e164, written.type, written.status, written.rfc, written.business_name, written.billing_address, written.acquisition_source, written.acquisition_detail, written.notes, written.assigned_to_id, written.created_by, written.created_at, written.updated_at, written.deleted_at, written.version, assignee.first_name, assignee.last_name, (SELECT count(*) FROM events WHERE events.organization_id = written.organization_id AND events.client_id = written.id) FROM written LEFT JOIN users AS assignee ON assignee.id = written.assigned_to_id;
+\startpipeline
+UPDATE idempotent_requests SET answer = decode(repeat('ab', 350), 'hex') WHERE actor_id = :actor AND request_id = lpad(to_hex(:r::bigint), 32, '0')::uuid;
+COMMIT;
+\endpipeline

@@ -1,0 +1,3 @@
+-- The client with its assignee, then its events.
+SELECT client.id, client.organization_id, client.name, client.email, client.phone, client.type, client.status, client.rfc, client.business_name, client.billing_address, client.acquisition_source, client.acquisition_detail, client.notes, client.assigned_to_id, client.created_by, client.created_at, client.updated_at, client.deleted_at, assignee.first_name, assignee.last_name FROM plain.clients AS client LEFT JOIN plain.users AS assignee ON assignee.id = client.assigned_to_id WHERE client.id = :client AND client.organization_id = :organization AND client.deleted_at IS NULL;
+SELECT event.id, event.name, event.starts_at FROM plain.events AS event WHERE event.client_id = :client ORDER BY event.starts_at DESC;

@@ -1,0 +1,3 @@
+-- The newest page with assignees, and the total.
+SELECT client.id, client.organization_id, client.name, client.email, client.phone, client.type, client.status, client.rfc, client.business_name, client.billing_address, client.acquisition_source, client.acquisition_detail, client.notes, client.assigned_to_id, client.created_by, client.created_at, client.updated_at, client.deleted_at, assignee.first_name, assignee.last_name FROM plain.clients AS client LEFT JOIN plain.users AS assignee ON assignee.id = client.assigned_to_id WHERE client.organization_id = :organization AND client.deleted_at IS NULL ORDER BY client.created_at DESC LIMIT 10 OFFSET 0;
+SELECT count(*) FROM plain.clients AS client WHERE client.organization_id = :organization AND client.deleted_at IS NULL;

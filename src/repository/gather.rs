@@ -1,0 +1,290 @@
+//! Point reads of many callers in one statement.
+//!
+//! While a statement is on its way, what is asked for meanwhile waits and goes
+//! with the next one: no timer, so a single caller waits for nobody, and under
+//! load a round trip is shared by as many as there are. A few lanes run side by
+//! side, so a slow statement does not hold up what comes after it. Organizations
+//! take turns, so who asks for little is served at once beside who floods.
+//!
+//! A statement reads for callers of several tenants, so it cannot take the role
+//! of one. Each key names its organization, the function in SQL looks for both
+//! (migration 0015), and what it answers is compared with the key once more
+//! before anybody gets it: [`Point::belongs`].
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use diesel_async::AsyncPgConnection;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout_at};
+
+use super::Database;
+use super::share::Tenant;
+use crate::error::{Cause, Error, Reason, Result};
+
+/// Statements under way at once, each on a connection of its own.
+const LANES: usize = 2;
+/// Keys of one statement, but for one caller who asks for more by itself.
+const KEYS_MOST: usize = 128;
+/// How long a statement may take, whatever its callers would wait: longer than
+/// it waits for a lock, and no longer.
+const STATEMENT: Duration = Duration::from_secs(3);
+
+/// Something that is read by its key.
+pub(super) trait Point: Send + Sized + 'static {
+    /// What it is asked for by; names the organization.
+    type Key: Clone + Send + Sync + 'static;
+
+    /// Reads what there is, each with the place of its key.
+    fn read(
+        connection: &AsyncPgConnection,
+        keys: &[Self::Key],
+    ) -> impl Future<Output = Result<Vec<(usize, Self)>>> + Send;
+
+    /// Whether it is what `key` asks for: of its organization above all.
+    fn belongs(&self, key: &Self::Key) -> bool;
+}
+
+/// Callers of a [`Point`] who share their round trips.
+pub(super) struct Gather<P: Point>(Arc<Mutex<State<P>>>);
+
+struct State<P: Point> {
+    /// Who waits, by tenant; nobody else takes up room.
+    waiting: HashMap<Tenant, VecDeque<Asked<P>>>,
+    /// The tenants that wait, whoever is next first.
+    turns: VecDeque<Tenant>,
+    lanes: usize,
+}
+
+/// One caller's keys, and where the answer goes.
+struct Asked<P: Point> {
+    keys: Vec<P::Key>,
+    deadline: Instant,
+    reply: oneshot::Sender<Result<Vec<Option<P>>>>,
+}
+
+impl<P: Point> Clone for Gather<P> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<P: Point> Default for Gather<P> {
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(State {
+            waiting: HashMap::new(),
+            turns: VecDeque::new(),
+            lanes: 0,
+        })))
+    }
+}
+
+impl<P: Point> Gather<P> {
+    /// What the keys stand for, in their order; `None` for what is not there.
+    ///
+    /// Dropped, it is asked for no more; a statement that nobody waits for is
+    /// cancelled.
+    pub(super) async fn get(
+        &self,
+        database: &Database,
+        tenant: Tenant,
+        keys: Vec<P::Key>,
+        deadline: Instant,
+    ) -> Result<Vec<Option<P>>> {
+        let (reply, answer) = oneshot::channel();
+        let asked = Asked {
+            keys,
+            deadline,
+            reply,
+        };
+        let idle = {
+            let mut state = self.state();
+            state.push(tenant, asked);
+            let idle = state.lanes < LANES;
+            state.lanes += usize::from(idle);
+            idle
+        };
+        if idle {
+            let lane = Lane {
+                gather: self.clone(),
+                database: database.clone(),
+                counted: true,
+            };
+            database.tasks.spawn(lane.run());
+        }
+        // Without an answer its lane has panicked.
+        answer.await.map_err(Error::internal)?
+    }
+
+    fn state(&self) -> MutexGuard<'_, State<P>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<P: Point> State<P> {
+    fn push(&mut self, tenant: Tenant, asked: Asked<P>) {
+        let queue = self.waiting.entry(tenant).or_default();
+        if queue.is_empty() {
+            self.turns.push_back(tenant);
+        }
+        queue.push_back(asked);
+    }
+
+    /// One call of each tenant in turn, as many as go into one statement. Whoever
+    /// hung up or is late is not among them.
+    fn next(&mut self) -> Vec<Asked<P>> {
+        let (mut next, mut keys) = (Vec::new(), 0);
+        while let Some(tenant) = self.turns.pop_front() {
+            let Some(queue) = self.waiting.get_mut(&tenant) else {
+                continue;
+            };
+            let more = queue.front().map_or(0, |asked| asked.keys.len());
+            if keys + more > KEYS_MOST && !next.is_empty() {
+                self.turns.push_front(tenant);
+                break;
+            }
+            let asked = queue.pop_front();
+            if queue.is_empty() {
+                self.waiting.remove(&tenant);
+            } else {
+                self.turns.push_back(tenant);
+            }
+            match asked {
+                Some(asked) if asked.reply.is_closed() => {}
+                Some(asked) if asked.deadline <= Instant::now() => fail(vec![asked], late()),
+                Some(asked) => {
+                    keys += more;
+                    next.push(asked);
+                }
+                None => {}
+            }
+        }
+        next
+    }
+}
+
+/// One statement after the other, until nobody waits.
+struct Lane<P: Point> {
+    gather: Gather<P>,
+    database: Database,
+    /// Whether it is one of [`State::lanes`].
+    counted: bool,
+}
+
+impl<P: Point> Lane<P> {
+    async fn run(mut self) {
+        loop {
+            let mut asked = self.next();
+            if asked.is_empty() {
+                return;
+            }
+            let keys = asked.iter().flat_map(|asked| asked.keys.clone()).collect();
+            let patience = asked.iter().map(|asked| asked.deadline).max();
+            let found = tokio::select! {
+                biased;
+                found = read(&self.database, keys, patience) => found,
+                () = gone(&mut asked) => continue,
+            };
+            answer(asked, found);
+        }
+    }
+
+    /// Those who are next; with nobody left the lane is closed.
+    fn next(&mut self) -> Vec<Asked<P>> {
+        let mut state = self.gather.state();
+        let next = state.next();
+        if next.is_empty() {
+            // In the same moment: who comes now opens another.
+            state.lanes -= 1;
+            self.counted = false;
+        }
+        next
+    }
+}
+
+impl<P: Point> Drop for Lane<P> {
+    /// After a panic: nobody is to wait for a lane that is not there.
+    fn drop(&mut self) {
+        if self.counted {
+            let mut state = self.gather.state();
+            state.lanes -= 1;
+            if state.lanes == 0 {
+                state.waiting.clear();
+                state.turns.clear();
+            }
+        }
+    }
+}
+
+/// One statement for all keys: what it found, by the place of its key.
+async fn read<P: Point>(
+    database: &Database,
+    keys: Vec<P::Key>,
+    patience: Option<Instant>,
+) -> Result<Vec<(usize, P)>> {
+    let limit = Instant::now() + STATEMENT;
+    let limit = patience.map_or(limit, |patience| patience.min(limit));
+    let held = database.borrow().await?;
+    match timeout_at(limit, P::read(held.connection(), &keys)).await {
+        Ok(found) => {
+            held.give_back(&found);
+            found
+        }
+        Err(_) => Err(late()),
+    }
+}
+
+fn late() -> Error {
+    Error::System {
+        reason: Reason::DeadlineExceeded,
+        cause: "a read by key took too long".into(),
+    }
+}
+
+/// Gives each caller what is theirs.
+fn answer<P: Point>(asked: Vec<Asked<P>>, read: Result<Vec<(usize, P)>>) {
+    let found = match read {
+        Ok(found) => found,
+        Err(error) => return fail(asked, error),
+    };
+    let total = asked.iter().map(|asked| asked.keys.len()).sum();
+    let mut places: Vec<Option<P>> = (0..total).map(|_| None).collect();
+    for (place, point) in found {
+        if let Some(free) = places.get_mut(place) {
+            *free = Some(point);
+        }
+    }
+    let mut places = places.into_iter();
+    for Asked { keys, reply, .. } in asked {
+        let points = places.by_ref().take(keys.len()).zip(&keys);
+        let points = points.map(|(point, key)| point.filter(|point| point.belongs(key)));
+        // Whoever hung up meanwhile wants nothing.
+        let _ = reply.send(Ok(points.collect()));
+    }
+}
+
+/// Tells all of them why there is nothing.
+fn fail<P: Point>(asked: Vec<Asked<P>>, error: Error) {
+    let reason = error.reason();
+    let cause = Arc::new(error);
+    for Asked { reply, .. } in asked {
+        let cause = Cause::from(Shared(cause.clone()));
+        let _ = reply.send(Err(Error::System { reason, cause }));
+    }
+}
+
+/// Done when all of them have hung up.
+async fn gone<P: Point>(asked: &mut [Asked<P>]) {
+    for asked in asked {
+        asked.reply.closed().await;
+    }
+}
+
+/// A failure that several callers share.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("a statement of several callers failed")]
+struct Shared(#[source] Arc<Error>);
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,100 @@
+//! Whose keys go together, and who gets what.
+
+use uuid::Uuid;
+
+use super::*;
+use crate::domain::ids::OrganizationId;
+
+/// Itself.
+struct Number(u32);
+
+impl Point for Number {
+    type Key = u32;
+
+    async fn read(_: &AsyncPgConnection, _: &[u32]) -> Result<Vec<(usize, Self)>> {
+        unreachable!("nothing is read")
+    }
+
+    fn belongs(&self, key: &u32) -> bool {
+        self.0 == *key
+    }
+}
+
+type Answer = oneshot::Receiver<Result<Vec<Option<Number>>>>;
+
+fn asked(keys: &[u32]) -> (Asked<Number>, Answer) {
+    let (reply, answer) = oneshot::channel();
+    let deadline = Instant::now() + STATEMENT;
+    let keys = keys.to_vec();
+    let asked = Asked {
+        keys,
+        deadline,
+        reply,
+    };
+    (asked, answer)
+}
+
+fn tenant(number: u128) -> Tenant {
+    Tenant::from(OrganizationId(Uuid::from_u128(number)))
+}
+
+fn keys(next: &[Asked<Number>]) -> Vec<u32> {
+    next.iter().map(|asked| asked.keys[0]).collect()
+}
+
+#[tokio::test]
+async fn who_asks_for_little_is_next_beside_who_floods() {
+    let gather = Gather::<Number>::default();
+    let mut state = gather.state();
+    let mut answers = Vec::new();
+    for number in 0..10 {
+        let (flood, answer) = asked(&[number; 100]);
+        state.push(tenant(1), flood);
+        answers.push(answer);
+    }
+    let (single, answer) = asked(&[77]);
+    state.push(tenant(2), single);
+    answers.push(answer);
+    assert_eq!(keys(&state.next()), [0, 77]);
+    assert_eq!(keys(&state.next()), [1]);
+    for number in 2..10 {
+        assert_eq!(keys(&state.next()), [number]);
+    }
+    assert!(state.next().is_empty() && state.waiting.is_empty() && state.turns.is_empty());
+}
+
+#[tokio::test]
+async fn who_hung_up_or_is_late_is_left_out() {
+    let gather = Gather::<Number>::default();
+    let mut state = gather.state();
+    let (gone, _) = asked(&[1]);
+    let (mut late, _kept) = asked(&[2]);
+    late.deadline = Instant::now();
+    let (there, _answer) = asked(&[3]);
+    for asked in [gone, late, there] {
+        state.push(tenant(1), asked);
+    }
+    assert_eq!(keys(&state.next()), [3]);
+    assert!(state.next().is_empty());
+}
+
+#[tokio::test]
+async fn each_gets_what_they_asked_for_and_nothing_of_another() {
+    let (one, first) = asked(&[1, 2]);
+    let (other, second) = asked(&[3, 4]);
+    // The row at the place of 2 is another's; 4 is not there.
+    let rows = vec![(0, Number(1)), (1, Number(9)), (2, Number(3))];
+    answer(vec![one, other], Ok(rows));
+    let seen = |answer: Answer| {
+        let points = answer.blocking_recv().expect("answered").expect("read");
+        points
+            .iter()
+            .map(|point| point.as_ref().map(|number| number.0))
+            .collect::<Vec<_>>()
+    };
+    let (first, second) = tokio::task::spawn_blocking(move || (seen(first), seen(second)))
+        .await
+        .expect("no panic");
+    assert_eq!(first, [Some(1), None]);
+    assert_eq!(second, [Some(3), None]);
+}

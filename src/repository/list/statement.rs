@@ -1,0 +1,287 @@
+//! The one statement that is a list: total, page, and what completes its rows.
+//!
+//! Its text depends on which filters there are, the order, and whether a cursor
+//! or a page begins it: not on what they are, so a connection prepares each text
+//! once. (The session plans it once as well, see `connect.rs`: PostgreSQL would
+//! else plan a bound LIMIT anew each time.)
+
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::sql_types::{BigInt, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use uuid::Uuid;
+
+use super::{ClientFilter, Position};
+use crate::domain::client::ClientType;
+use crate::domain::lifecycle::ClientStatus;
+use crate::domain::page::{Cursor, Order, OrderBy, SortKey};
+use crate::domain::search::Search;
+use crate::repository::Scope;
+use crate::repository::rows::ClientRow;
+
+/// A row of the answer: the total, and a client of the page with the names of
+/// its assignee and the number of its events. An empty page has one row without
+/// a client, for the total.
+pub(super) type ListRow = (i64, Option<ClientRow>, Option<String>, Option<String>, i64);
+
+type Columns = <ClientRow as Selectable<Pg>>::SelectExpression;
+
+/// What rows of a kind are called, where tables differ.
+#[derive(Clone, Copy)]
+struct Told {
+    live: &'static str,
+    assigned: &'static str,
+    nobodys: &'static str,
+}
+
+const IN_CLIENTS: Told = Told {
+    live: "deleted_at IS NULL",
+    assigned: "",
+    nobodys: " AND assigned_to_id IS NULL",
+};
+
+const IN_TOTALS: Told = Told {
+    live: "NOT deleted",
+    assigned: " AND assigned",
+    nobodys: " AND NOT assigned",
+};
+
+/// A list as it is asked of PostgreSQL.
+pub(super) struct Statement<'a> {
+    organization: Option<Uuid>,
+    filter: &'a ClientFilter,
+    status: Option<&'static str>,
+    client_type: Option<&'static str>,
+    order: Order,
+    after: Option<&'a Cursor>,
+    offset: i64,
+    limit: i64,
+    /// Of a client, in the order in which [`ClientRow`] reads them.
+    columns: Columns,
+}
+
+impl<'a> Statement<'a> {
+    /// A page of what `scope` sees through `filter`, and one row more if there is
+    /// one: whoever asks knows by it that a next page has something.
+    pub(super) fn new(
+        scope: Scope,
+        filter: &'a ClientFilter,
+        order: Order,
+        position: &'a Position,
+    ) -> Self {
+        let (after, offset, limit) = match position {
+            Position::Page(page) => (None, page.offset(), page.limit),
+            Position::After(cursor, limit) => (Some(cursor), 0, *limit),
+        };
+        Self {
+            organization: scope.organization().map(|organization| organization.0),
+            filter,
+            status: filter.status.map(ClientStatus::as_str),
+            client_type: filter.client_type.map(ClientType::as_str),
+            order,
+            after,
+            offset,
+            limit: limit + 1,
+            columns: <ClientRow as Selectable<Pg>>::construct_selection(),
+        }
+    }
+}
+
+impl QueryId for Statement<'_> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl Query for Statement<'_> {
+    type SqlType = (
+        BigInt,
+        Nullable<diesel::dsl::SqlTypeOf<Columns>>,
+        Nullable<Text>,
+        Nullable<Text>,
+        BigInt,
+    );
+}
+
+impl QueryFragment<Pg> for Statement<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("WITH ");
+        match &self.filter.search {
+            Some(search) => self.found(search, out.reborrow())?,
+            None => self.page(out.reborrow())?,
+        }
+        // Each page is completed row by row, by keys: LIMIT keeps the planner, which
+        // does not know how small a page is, from reading a table to join it.
+        out.push_sql(
+            " SELECT total.clients, page.*, assignee.first_name, assignee.last_name, \
+             (SELECT count(*) FROM events WHERE events.organization_id = page.organization_id \
+             AND events.client_id = page.id) \
+             FROM (",
+        );
+        self.total(out.reborrow())?;
+        out.push_sql(
+            ") AS total LEFT JOIN page ON true LEFT JOIN LATERAL \
+             (SELECT first_name, last_name FROM users WHERE users.id = page.assigned_to_id LIMIT 1) \
+             AS assignee ON true ORDER BY page.",
+        );
+        out.push_sql(self.key());
+        out.push_sql(self.direction());
+        out.push_sql(", page.id");
+        out.push_sql(self.direction());
+        Ok(())
+    }
+}
+
+impl Statement<'_> {
+    /// The page of a list that is not searched, from where an index begins.
+    fn page<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("page AS MATERIALIZED (SELECT ");
+        self.columns.walk_ast(out.reborrow())?;
+        out.push_sql(" FROM clients WHERE ");
+        self.conditions(IN_CLIENTS, out.reborrow())?;
+        self.cut(out.reborrow())?;
+        out.push_sql(")");
+        Ok(())
+    }
+
+    /// What a search finds is found once: the total counts it, the page is cut
+    /// from it, and only the rows of the page are read.
+    fn found<'b>(&'b self, search: &'b Search, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("found AS MATERIALIZED (SELECT id, ");
+        out.push_sql(match self.order.by {
+            // A column of a function has no collation of its own.
+            OrderBy::Name => "name COLLATE spanish AS name",
+            _ => self.key(),
+        });
+        if self.organization.is_some() {
+            // Behind the tenant's row-level security no LIKE reaches an index: the
+            // function does (migration 0013).
+            out.push_sql(" FROM search_clients(");
+            out.push_bind_param::<Text, _>(&search.fragment)?;
+            out.push_sql(", ");
+            out.push_bind_param::<Nullable<Text>, _>(&search.digits)?;
+            out.push_sql(") WHERE ");
+        } else {
+            // The platform's policy is no barrier. SELECT: once, not for each row.
+            out.push_sql(" FROM clients WHERE (search_text LIKE (SELECT search_pattern(");
+            out.push_bind_param::<Text, _>(&search.fragment)?;
+            out.push_sql("))");
+            if let Some(digits) = &search.digits {
+                out.push_sql(" OR search_text LIKE (SELECT search_pattern(");
+                out.push_bind_param::<Text, _>(digits)?;
+                out.push_sql("))");
+            }
+            out.push_sql(") AND ");
+        }
+        self.conditions(IN_CLIENTS, out.reborrow())?;
+        out.push_sql("), page AS MATERIALIZED (SELECT ");
+        self.columns.walk_ast(out.reborrow())?;
+        out.push_sql(" FROM clients WHERE ");
+        if let Some(organization) = &self.organization {
+            out.push_sql("organization_id = ");
+            out.push_bind_param::<SqlUuid, _>(organization)?;
+            out.push_sql(" AND ");
+        }
+        out.push_sql("id = ANY (ARRAY(SELECT id FROM found WHERE true");
+        self.cut(out.reborrow())?;
+        out.push_sql(")))");
+        Ok(())
+    }
+
+    /// How many there are in all: what was found, or the sum that triggers keep
+    /// (migration 0012).
+    fn total<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        if self.filter.search.is_some() {
+            out.push_sql("SELECT count(*) AS clients FROM found");
+            return Ok(());
+        }
+        let grain = match self.filter.assigned_to {
+            Some(_) => "ASSIGNEE",
+            None => "ALL",
+        };
+        for part in [
+            "SELECT coalesce(sum(change), 0) AS clients FROM client_totals WHERE grain IN ('WRITE', '",
+            grain,
+            "') AND ",
+        ] {
+            out.push_sql(part);
+        }
+        self.conditions(IN_TOTALS, out)
+    }
+
+    /// The filters, in columns that clients, what a search finds, and the totals
+    /// call alike. Conditions are there or not, never `$1 IS NULL OR …`: an index
+    /// is led by what they name.
+    fn conditions<'b>(&'b self, told: Told, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        let filter = self.filter;
+        out.push_sql(if filter.show_deleted {
+            "true"
+        } else {
+            told.live
+        });
+        if let Some(organization) = &self.organization {
+            out.push_sql(" AND organization_id = ");
+            out.push_bind_param::<SqlUuid, _>(organization)?;
+        }
+        if let Some(status) = &self.status {
+            out.push_sql(" AND status = ");
+            out.push_bind_param::<Text, _>(status)?;
+        }
+        if let Some(client_type) = &self.client_type {
+            out.push_sql(" AND type = ");
+            out.push_bind_param::<Text, _>(client_type)?;
+        }
+        match &filter.assigned_to {
+            Some(Some(user)) => {
+                out.push_sql(told.assigned);
+                out.push_sql(" AND assigned_to_id = ");
+                out.push_bind_param::<SqlUuid, _>(&user.0)?;
+            }
+            Some(None) => out.push_sql(told.nobodys),
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// Where the page begins, its order and its length. The rows behind a cursor
+    /// are those of a row comparison, which an index on key and id answers from
+    /// where it points.
+    fn cut<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        let (key, direction) = (self.key(), self.direction());
+        if let Some(cursor) = self.after {
+            out.push_sql(" AND (");
+            out.push_sql(key);
+            let less = if self.order.descending { "<" } else { ">" };
+            out.push_sql(", id) ");
+            out.push_sql(less);
+            out.push_sql(" (");
+            match &cursor.key {
+                SortKey::Time(time) => out.push_bind_param::<Timestamptz, _>(time)?,
+                SortKey::Name(name) => out.push_bind_param::<Text, _>(name)?,
+            }
+            out.push_sql(", ");
+            out.push_bind_param::<SqlUuid, _>(&cursor.id)?;
+            out.push_sql(")");
+        }
+        for part in [" ORDER BY ", key, direction, ", id", direction, " LIMIT "] {
+            out.push_sql(part);
+        }
+        out.push_bind_param::<BigInt, _>(&self.limit)?;
+        if self.after.is_none() {
+            out.push_sql(" OFFSET ");
+            out.push_bind_param::<BigInt, _>(&self.offset)?;
+        }
+        Ok(())
+    }
+
+    fn key(&self) -> &'static str {
+        match self.order.by {
+            OrderBy::CreatedAt => "created_at",
+            OrderBy::UpdatedAt => "updated_at",
+            OrderBy::Name => "name",
+        }
+    }
+
+    fn direction(&self) -> &'static str {
+        if self.order.descending { " DESC" } else { "" }
+    }
+}

@@ -1,0 +1,200 @@
+//! Point reads of many callers in one statement: shared under load, and nobody
+//! the worse for whom they share it with.
+
+use std::time::{Duration, Instant};
+
+use nvito_clients::config::ServerConfig;
+use nvito_clients::grpc::proto::BatchGetClientsRequest;
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+use tonic::Code;
+
+use crate::layers::waiting;
+use crate::support::{Actor, App, BUSY, Cluster, Failure, at_once, client, nobody};
+
+type Read = JoinHandle<Result<nvito_clients::grpc::proto::Client, Failure>>;
+
+/// Somebody with clients, and how many statements have read clients.
+struct Stage {
+    app: App,
+    actor: Actor,
+    ids: Vec<String>,
+}
+
+impl Stage {
+    async fn of(clients: usize) -> Self {
+        let database = Cluster::get().database().await;
+        let superuser = Cluster::get().superuser(&database).await;
+        let count = format!("ALTER DATABASE {database} SET track_functions = 'all'");
+        superuser.batch_execute(&count).await.expect("counted");
+        let app = App::configured(database, ServerConfig::default()).await;
+        let actor = app.org("Propia").await.platform_admin();
+        let mut ids = Vec::new();
+        for number in 0..clients {
+            let made = actor.create(client(&format!("Ana {number}"))).await;
+            ids.push(made.expect("created").id);
+        }
+        Self { app, actor, ids }
+    }
+
+    fn read(&self, id: &str) -> Read {
+        let (actor, id) = (self.actor.clone(), id.to_owned());
+        tokio::spawn(async move { actor.get(&id).await })
+    }
+
+    /// Reads of the first two, each of which waits in a lane of its own.
+    async fn both_lanes(&self) -> Vec<Read> {
+        let mut reads = Vec::new();
+        for (id, waiting_by_then) in self.ids.iter().zip([1, 2]) {
+            reads.push(self.read(id));
+            waiting(&self.app, waiting_by_then).await;
+        }
+        reads
+    }
+
+    /// How many statements have been made, once PostgreSQL has counted them.
+    async fn statements(&self) -> i64 {
+        // Sessions tell when they are idle, a second apart at most.
+        sleep(Duration::from_millis(1500)).await;
+        self.actor.get(&self.ids[0]).await.expect("found");
+        sleep(Duration::from_millis(100)).await;
+        let calls = "SELECT coalesce(sum(calls), 0)::bigint FROM pg_stat_user_functions
+                     WHERE funcname = 'read_clients'";
+        self.app.count(calls).await
+    }
+}
+
+#[tokio::test]
+async fn what_waits_goes_together() {
+    let stage = Stage::of(60).await;
+    let before = stage.statements().await;
+    let holder = stage.app.superuser().await;
+    holder
+        .batch_execute("BEGIN; LOCK TABLE clients")
+        .await
+        .expect("held");
+    // As many lanes as there are wait for the lock, the other reads for them.
+    let mut reads = stage.both_lanes().await;
+    reads.extend(stage.ids[2..].iter().map(|id| stage.read(id)));
+    sleep(Duration::from_millis(300)).await;
+    holder.batch_execute("COMMIT").await.expect("released");
+    for (read, id) in reads.into_iter().zip(&stage.ids) {
+        let found = read.await.expect("no panic").expect("found");
+        assert_eq!(found.id, *id, "everybody gets their own");
+    }
+    let made = stage.statements().await - before;
+    // Two that waited for the lock, two for all the others, one that counts.
+    assert!(made <= 8, "{made} statements for 60 reads");
+}
+
+#[tokio::test]
+async fn who_hangs_up_takes_nobody_along() {
+    let stage = Stage::of(12).await;
+    let holder = stage.app.superuser().await;
+    holder
+        .batch_execute("BEGIN; LOCK TABLE clients")
+        .await
+        .expect("held");
+    let mut reads = stage.both_lanes().await;
+    reads.extend(stage.ids[2..].iter().map(|id| stage.read(id)));
+    sleep(Duration::from_millis(100)).await;
+    let left = reads.split_off(6);
+    reads.iter().for_each(JoinHandle::abort);
+    sleep(Duration::from_millis(100)).await;
+    holder.batch_execute("COMMIT").await.expect("released");
+    for read in left {
+        read.await.expect("no panic").expect("found");
+    }
+    for answer in at_once(stage.ids.iter().map(|id| {
+        let (actor, id) = (stage.actor.clone(), id.clone());
+        async move { actor.get(&id).await }
+    }))
+    .await
+    {
+        answer.expect("found");
+    }
+}
+
+/// Makes a statement that reads `victim` take so many seconds.
+async fn slow(app: &App, victim: &str, seconds: f64) {
+    let sql = format!(
+        "ALTER FUNCTION read_clients(uuid[], uuid[], boolean[], boolean[], bigint) RENAME TO read_at_once;
+         CREATE FUNCTION read_clients(organizations uuid[], ids uuid[], with_deleted boolean[],
+                 with_events boolean[], most_events bigint)
+             RETURNS TABLE (place bigint, client clients, first_name text, last_name text,
+                 event_count bigint, event_ids uuid[], event_names text[], event_starts timestamptz[])
+             LANGUAGE plpgsql SECURITY DEFINER AS $$
+         BEGIN
+             IF '{victim}' = ANY (ids) THEN PERFORM pg_sleep({seconds}); END IF;
+             RETURN QUERY SELECT * FROM read_at_once(organizations, ids, with_deleted, with_events, most_events);
+         END $$"
+    );
+    app.superuser()
+        .await
+        .batch_execute(&sql)
+        .await
+        .expect("slow");
+}
+
+#[tokio::test]
+async fn a_slow_statement_holds_up_nobody_who_comes_later() {
+    let stage = Stage::of(8).await;
+    slow(&stage.app, &stage.ids[0], 2.0).await;
+    let late = stage.read(&stage.ids[0]);
+    sleep(Duration::from_millis(200)).await;
+    let began = Instant::now();
+    for id in &stage.ids[1..] {
+        stage.actor.get(id).await.expect("found");
+    }
+    let took = began.elapsed();
+    assert!(took < Duration::from_millis(500) + BUSY, "{took:?}");
+    assert!(!late.is_finished());
+    late.await.expect("no panic").expect("found at last");
+}
+
+#[tokio::test]
+async fn a_statement_that_does_not_end_is_ended() {
+    let stage = Stage::of(1).await;
+    slow(&stage.app, &stage.ids[0], 30.0).await;
+    let began = Instant::now();
+    let failure = stage.actor.get(&stage.ids[0]).await.expect_err("too slow");
+    failure.is(Code::DeadlineExceeded, "DEADLINE_EXCEEDED");
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(4) + BUSY, "{took:?}");
+    let busy = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+                AND application_name = 'nvito-clients' AND state <> 'idle'";
+    crate::support::until(async || stage.app.count(busy).await == 0).await;
+}
+
+#[tokio::test]
+async fn a_caller_of_many_keys_is_one_of_many() {
+    let stage = Stage::of(5).await;
+    let absent = nobody();
+    let all: Vec<String> = (0..95).map(|_| nobody()).chain(stage.ids.clone()).collect();
+    let batch = |actor: Actor, ids: Vec<String>| async move {
+        actor
+            .clients()
+            .batch_get_clients(BatchGetClientsRequest { ids })
+            .await
+            .expect("answered")
+            .into_inner()
+    };
+    let batches: Vec<_> = (0..8)
+        .map(|_| tokio::spawn(batch(stage.actor.clone(), all.clone())))
+        .collect();
+    let reads: Vec<Read> = (0..8).map(|_| stage.read(&stage.ids[4])).collect();
+    let missing = stage.actor.get(&absent).await.expect_err("nobody");
+    missing.is(Code::NotFound, "CLIENT_NOT_FOUND");
+    for answer in batches {
+        let answer = answer.await.expect("no panic");
+        let ids: Vec<_> = answer.clients.iter().map(|client| &client.id).collect();
+        assert_eq!(ids, stage.ids.iter().collect::<Vec<_>>());
+        assert_eq!(answer.missing_ids.len(), 95);
+    }
+    for read in reads {
+        assert_eq!(
+            read.await.expect("no panic").expect("found").id,
+            stage.ids[4]
+        );
+    }
+}

@@ -1,0 +1,226 @@
+//! What lists say in all is kept, not counted: it has to be what a count says,
+//! at every moment and through every filter.
+
+mod storm;
+
+use nvito_clients::grpc::proto::ReassignClientsRequest;
+use nvito_clients::repository::{Database, migrations};
+use tokio_postgres::Client as Sql;
+
+use crate::support::{App, Cluster, client, until};
+
+/// How many kinds of clients there are whose noted number is not their number,
+/// by assignee or whoever that is.
+const WRONG: &str = "
+    WITH counted AS (
+        SELECT organization_id, grain, deleted_at IS NOT NULL, status, type,
+            CASE grain WHEN 'ASSIGNEE' THEN assigned_to_id END, count(*)
+        FROM clients, unnest(ARRAY['ASSIGNEE', 'ALL']) AS grain
+        GROUP BY 1, 2, 3, 4, 5, 6),
+    noted AS (
+        SELECT organization_id, kind, deleted, status, type,
+            CASE WHEN kind = 'ASSIGNEE' AND assigned THEN assigned_to_id END, sum(change)
+        FROM client_totals, unnest(ARRAY['ASSIGNEE', 'ALL']) AS kind
+        WHERE grain IN ('WRITE', kind)
+        GROUP BY 1, 2, 3, 4, 5, 6 HAVING sum(change) <> 0)
+    SELECT count(*) FROM (
+        (TABLE counted EXCEPT TABLE noted) UNION ALL (TABLE noted EXCEPT TABLE counted)) AS wrong";
+
+/// How many rows have not been added up, or could be to fewer.
+const CROWDED: &str = "
+    SELECT count(*) - count(DISTINCT (organization_id, grain, assigned, assigned_to_id, deleted, status, type))
+        + count(*) FILTER (WHERE grain = 'WRITE')
+    FROM client_totals";
+
+/// How many clients the totals know of.
+const KNOWN: &str = "SELECT sum(change) FROM client_totals WHERE grain IN ('WRITE', 'ALL')";
+
+async fn number(sql: &Sql, query: &str) -> i64 {
+    sql.query_one(query, &[]).await.expect("a number").get(0)
+}
+
+#[tokio::test]
+async fn totals_follow_whatever_writes() {
+    let app = App::start().await;
+    let (org, other) = (app.org("Norte").await, app.org("Sur").await);
+    let (id, other, member) = (&org.id, &other.id, org.member("Ana").await);
+    let statements = [
+        format!(
+            "INSERT INTO clients (id, organization_id, name, assigned_to_id, deleted_at)
+             SELECT gen_random_uuid(), '{id}', 'Ana', CASE WHEN number % 2 = 0 THEN '{member}'::uuid END,
+                    CASE WHEN number % 5 = 0 THEN now() END
+             FROM generate_series(1, 300) AS number"
+        ),
+        "UPDATE clients SET status = 'ACTIVE', type = 'COMPANY' WHERE assigned_to_id IS NULL".to_owned(),
+        // The foreign key clears what the member looked after.
+        format!("DELETE FROM organization_members WHERE user_id = '{member}'"),
+        format!("UPDATE clients SET organization_id = '{other}' WHERE status = 'ACTIVE'"),
+        "DELETE FROM clients WHERE deleted_at IS NOT NULL".to_owned(),
+        "BEGIN; DELETE FROM clients; ROLLBACK".to_owned(),
+        "BEGIN; UPDATE clients SET deleted_at = now(); SAVEPOINT one; UPDATE clients SET status = 'INACTIVE';
+         ROLLBACK TO one; COMMIT"
+            .to_owned(),
+        "SELECT fold_client_totals()".to_owned(),
+    ];
+    for statement in statements {
+        app.execute(&statement).await;
+        assert_eq!(app.count(WRONG).await, 0, "{statement}");
+    }
+    assert_eq!(app.count(CROWDED).await, 0);
+    assert_eq!(app.count(KNOWN).await, 240);
+
+    // What is not counted is not noted either.
+    let rows = "SELECT count(*) FROM client_totals";
+    let before = app.count(rows).await;
+    app.execute("UPDATE clients SET name = 'Eva', email = 'eva' || id, notes = 'x'")
+        .await;
+    assert_eq!(app.count(rows).await, before);
+
+    // The control: without its trigger a change goes unnoticed, and is seen here.
+    app.execute("ALTER TABLE clients DISABLE TRIGGER count_changed")
+        .await;
+    app.execute("UPDATE clients SET status = 'COMPLETED'").await;
+    assert_ne!(app.count(WRONG).await, 0);
+}
+
+/// However often one kind comes and goes, few rows are left to be summed.
+#[tokio::test]
+async fn writes_add_up_what_they_have_noted() {
+    let app = App::start().await;
+    let org = app.org("Norte").await;
+    let insert = format!(
+        "DO $$ BEGIN FOR number IN 1..3000 LOOP
+             INSERT INTO clients (id, organization_id, name) VALUES (gen_random_uuid(), '{}', 'Ana');
+             COMMIT;
+         END LOOP; END $$",
+        org.id
+    );
+    app.execute(&insert).await;
+    assert_eq!(app.count(WRONG).await, 0);
+    let rows = app.count("SELECT count(*) FROM client_totals").await;
+    assert!(rows < 2000, "{rows}");
+
+    let (ana, admin) = (org.member("Ana").await, org.platform_admin());
+    app.execute(&format!("UPDATE clients SET assigned_to_id = '{ana}'"))
+        .await;
+    let moved = admin
+        .reassign(ReassignClientsRequest {
+            from_user_id: ana,
+            unassign: true,
+            ..ReassignClientsRequest::default()
+        })
+        .await;
+    assert_eq!(moved.expect("moved").count, 3000);
+    assert_eq!(app.count(CROWDED).await, 0);
+    assert_eq!(app.count(WRONG).await, 0);
+}
+
+/// Two who add up the same tenant at once: neither waits, nothing is lost.
+#[tokio::test]
+async fn nobody_waits_for_who_adds_up() {
+    let app = App::start().await;
+    let org = app.org("Norte").await;
+    let insert = format!(
+        "INSERT INTO clients (id, organization_id, name) VALUES (gen_random_uuid(), '{}', 'Ana')",
+        org.id
+    );
+    let (one, two) = (app.superuser().await, app.superuser().await);
+    for sql in [&one, &two] {
+        // No write of theirs adds up by chance.
+        let folded = "SET app.totals_folded = 'on'";
+        sql.batch_execute(folded).await.expect("set");
+    }
+    for _ in 0..5 {
+        one.batch_execute(&insert).await.expect("inserted");
+    }
+    let fold = format!("SELECT fold_client_totals('{}')::bigint", org.id);
+    one.batch_execute("BEGIN").await.expect("begun");
+    // One by assignee, one whoever that is.
+    assert_eq!(number(&one, &fold).await, 2);
+    two.batch_execute("SET lock_timeout = 1")
+        .await
+        .expect("set");
+    assert_eq!(number(&two, &fold).await, 0);
+    two.batch_execute(&insert).await.expect("inserted");
+    assert_eq!(number(&two, WRONG).await, 0);
+    one.batch_execute("COMMIT").await.expect("committed");
+    assert_eq!(number(&two, WRONG).await, 0);
+    assert_eq!(number(&two, &fold).await, 2);
+    assert_eq!(number(&two, "SELECT count(*) FROM client_totals").await, 2);
+    // A snapshot of before adds nothing up.
+    one.batch_execute(&insert).await.expect("inserted");
+    one.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+        .await
+        .expect("begun");
+    assert_eq!(number(&one, &fold).await, 0);
+}
+
+#[tokio::test]
+async fn a_tenant_reads_its_totals_and_makes_none_up() {
+    let app = App::start().await;
+    let (org, other) = (app.org("Norte").await, app.org("Sur").await);
+    for org in [&org, &other] {
+        let made = org.platform_admin().create(client("Ana")).await;
+        made.expect("created");
+    }
+    let sql = app.superuser().await;
+    let tenant = format!(
+        "SET ROLE nvito_clients_tenant; SET app.organization_id = '{}'",
+        org.id
+    );
+    sql.batch_execute(&tenant).await.expect("a tenant");
+    assert_eq!(number(&sql, KNOWN).await, 1);
+    for statement in [
+        "INSERT INTO client_totals (organization_id, grain, assigned, assigned_to_id, deleted, status, type, change)
+         SELECT organization_id, grain, assigned, assigned_to_id, deleted, status, type, 7 FROM client_totals",
+        "UPDATE client_totals SET change = 7",
+        "DELETE FROM client_totals",
+        "SELECT fold_client_totals()",
+    ] {
+        let error = sql.batch_execute(statement).await.expect_err(statement);
+        assert_eq!(
+            error.code().expect("a state").code(),
+            "42501",
+            "{statement}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_of_before_are_counted() {
+    let cluster = Cluster::get();
+    let database = cluster.empty_database().await;
+    cluster.migrate_to(&database, "0011").await;
+    let sql = cluster.superuser(&database).await;
+    sql.batch_execute(
+        "INSERT INTO organizations SELECT gen_random_uuid(), 'Una' FROM generate_series(1, 2);
+         INSERT INTO clients (id, organization_id, name, status, deleted_at)
+         SELECT gen_random_uuid(), id, 'Ana', (ARRAY['ACTIVE', 'INACTIVE'])[number % 2 + 1],
+                CASE WHEN number % 3 = 0 THEN now() END
+         FROM organizations, generate_series(1, 10) AS number",
+    )
+    .await
+    .expect("clients");
+    let settings = cluster.service(&database);
+    migrations::run(&settings).await.expect("up");
+    assert_eq!(number(&sql, WRONG).await, 0);
+    assert_eq!(number(&sql, KNOWN).await, 20);
+
+    // What the service does once an hour.
+    sql.batch_execute(
+        "INSERT INTO clients (id, organization_id, name)
+         SELECT gen_random_uuid(), id, 'Eva' FROM organizations, generate_series(1, 2);
+         INSERT INTO clients (id, organization_id, name)
+         SELECT gen_random_uuid(), id, 'Eva' FROM organizations",
+    )
+    .await
+    .expect("clients");
+    let pool = Database::new(settings, 1);
+    until(async || {
+        pool.fold_totals().await.expect("added up");
+        number(&sql, CROWDED).await == 0
+    })
+    .await;
+    assert_eq!(number(&sql, WRONG).await, 0);
+    pool.close().await;
+}
