@@ -7,11 +7,11 @@
 //! A standby that has replayed that far holds all of it.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Notes of the primary that are kept; of more, every second goes, and from then
-/// on only every second is taken.
+/// Notes of the primary that are kept; with more they are made less often.
 const KEPT: usize = 512;
 
 /// A place in the log of PostgreSQL, in bytes.
@@ -21,39 +21,37 @@ pub(super) type Place = i64;
 #[derive(Debug, Default)]
 pub(super) struct Marks {
     noted: VecDeque<(Instant, Place)>,
-    /// One of so many notes (a power of two) is kept, so that those of an hour
-    /// ago lie as close as those of a minute ago.
-    one_of: u32,
-    /// Notes that were left out since the last that was kept.
-    left_out: u32,
+    /// The least between two notes.
+    apart: Duration,
+    newest: Option<Place>,
     fresh: Option<Instant>,
 }
 
 impl Marks {
     /// The primary's log went to `written` when it was asked, after `at`.
     pub(super) fn note(&mut self, at: Instant, written: Place) {
-        // What is left out makes the bound coarser: later, never sooner.
-        if self.noted.is_empty() {
-            self.one_of = 1;
-        } else if self.left_out + 1 < self.one_of {
-            self.left_out += 1;
+        self.newest = Some(written);
+        let since = |first: Option<&(Instant, Place)>| {
+            first.map_or(Duration::MAX, |(first, _)| at.duration_since(*first))
+        };
+        if since(self.noted.back()) < self.apart {
             return;
         }
+        // What is missing between two notes makes the bound larger, never smaller.
         if self.noted.len() == KEPT {
-            self.one_of *= 2;
             let mut odd = false;
             self.noted.retain(|_| {
                 odd = !odd;
                 odd
             });
+            self.apart = since(self.noted.front()) / 256;
         }
-        self.left_out = 0;
         self.noted.push_back((at, written));
     }
 
     /// How far it went at last.
     pub(super) fn newest(&self) -> Option<Place> {
-        self.noted.back().map(|(_, written)| *written)
+        self.newest
     }
 
     /// The standby has replayed up to `replayed`.
@@ -64,11 +62,16 @@ impl Marks {
             self.fresh = Some(*at);
             self.noted.pop_front();
         }
+        if self.noted.is_empty() {
+            self.apart = Duration::ZERO;
+        }
     }
 
     /// Another primary may answer from now on: its places are others.
     pub(super) fn forget_primary(&mut self) {
         self.noted.clear();
+        self.newest = None;
+        self.apart = Duration::ZERO;
     }
 
     /// All that was acknowledged by then is there.
@@ -115,10 +118,19 @@ mod tests {
         }
         assert!(marks.noted.len() <= KEPT);
         marks.replayed(5000);
-        let fresh = marks.fresh().expect("of 5,000 notes some are kept");
+        let fresh = marks.fresh().expect("some notes are kept");
         let known = fresh - began;
-        assert!(known <= Duration::from_secs(5000), "{known:?}");
-        assert!(known >= Duration::from_secs(4900), "{known:?}");
+        assert!(known <= Duration::from_secs(5000));
+        assert!(known > Duration::from_secs(4900), "{known:?}");
+        marks.replayed(9999);
+        let known = marks.fresh().expect("known") - began;
+        assert!(known > Duration::from_mins(165), "{known:?}");
+        // Once it has caught up, every note is kept again.
+        for second in 10_000..10_003_u32 {
+            marks.note(began + Duration::from_secs(second.into()), second.into());
+        }
+        marks.replayed(10_001);
+        assert_eq!(marks.fresh(), Some(began + Duration::from_secs(10_001)));
     }
 
     #[test]

@@ -87,6 +87,7 @@ async fn nothing_older_than_allowed_is_ever_answered() {
         } else {
             by_primary += 1;
         }
+        tokio::time::sleep(Duration::from_millis(2)).await;
         if turned.elapsed() > Duration::from_millis(1200) {
             (turned, paused) = (Instant::now(), !paused);
             stand.pause(paused).await;

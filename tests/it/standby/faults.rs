@@ -6,12 +6,16 @@ use nix::sys::signal::Signal;
 use nvito_clients::domain::principal::Role;
 use nvito_clients::grpc::proto::{ListClientsRequest, SummarizeClientsRequest};
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 
 use super::{LONG, Stand, Told, get, rename, told};
 use crate::faults::server::{Site, joined};
 use crate::support::{Actor, client, until};
 
-/// Reads without a pause for `time` by so many callers; all must succeed.
+/// Leaves some of the machine to other tests.
+const PAUSE: Duration = Duration::from_millis(3);
+
+/// Reads for `time` by so many callers; all must succeed.
 async fn reads(stand: &Stand, id: &str, callers: usize, time: Duration) -> Vec<Told> {
     let mut reading = JoinSet::new();
     for _ in 0..callers {
@@ -21,6 +25,7 @@ async fn reads(stand: &Stand, id: &str, callers: usize, time: Duration) -> Vec<T
             while began.elapsed() < time {
                 let (told, _) = get(&lax, &id).await.expect("no call fails");
                 all.push(told);
+                sleep(PAUSE).await;
             }
             all
         });
@@ -39,7 +44,7 @@ async fn a_killed_standby_fails_no_call() {
     let made = stand.client("Ana").await;
     let postmaster = stand.standby.postmaster();
     let (seen, ()) = tokio::join!(reads(&stand, &made.id, 4, Duration::from_secs(3)), async {
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        sleep(Duration::from_secs(1)).await;
         nix::sys::signal::kill(postmaster, Signal::SIGQUIT).expect("mine");
     });
     assert!(seen.iter().any(Told::by_standby) && seen.last().is_some_and(Told::by_primary));
@@ -102,7 +107,7 @@ async fn a_promoted_standby_is_not_read_from() {
         let (told, seen) = get(&lax, &made.id).await.expect("there");
         assert!(told.by_primary(), "{told:?}");
         assert_eq!(seen.name, "Eva");
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        sleep(Duration::from_millis(50)).await;
     }
 }
 
@@ -123,21 +128,22 @@ async fn a_conflict_with_recovery_is_not_the_callers() {
         loop {
             let lock = "BEGIN; LOCK TABLE clients IN ACCESS EXCLUSIVE MODE; COMMIT";
             primary.batch_execute(lock).await.expect("locked");
-            tokio::time::sleep(Duration::from_millis(3)).await;
+            sleep(Duration::from_millis(3)).await;
         }
     });
     let mut calls = JoinSet::new();
-    for _ in 0..6 {
+    for _ in 0..4 {
         let (lax, id) = (stand.lax(LONG), made.id.clone());
         calls.spawn(async move {
             let began = Instant::now();
-            while began.elapsed() < Duration::from_secs(5) {
+            while began.elapsed() < Duration::from_secs(4) {
                 let list = lax.list(ListClientsRequest::default()).await;
                 list.expect("no call fails");
                 let summary = SummarizeClientsRequest::default();
                 let summary = lax.clients().summarize_clients(summary).await;
                 summary.expect("no call fails");
                 get(&lax, &id).await.expect("no call fails");
+                sleep(PAUSE).await;
             }
         });
     }
@@ -166,7 +172,7 @@ async fn not_read_from(primary: &Site, standby: &Site, why: &str) {
         assert!(super::told(&list).by_primary(), "{why}");
         said = service.process.log().contains(why);
         assert!(began.elapsed() < Duration::from_secs(20), "{why}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        sleep(Duration::from_millis(50)).await;
     }
 }
 
