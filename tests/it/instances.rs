@@ -80,7 +80,11 @@ async fn retried(actor: &Actor, request: &CreateClientRequest) -> Result<(), Fai
         let Err(failure) = actor.create(request.clone()).await else {
             return Ok(());
         };
-        if failure.code == Code::Cancelled && failure.message == "operation was canceled" {
+        // Nothing of the service's is without a reason: tonic's client says so
+        // of a connection that is asked to go ("operation was canceled", or the
+        // GOAWAY itself). With a request id it may be made again.
+        let by_the_client = matches!(failure.code, Code::Cancelled | Code::Internal);
+        if by_the_client && failure.reason.is_empty() && attempts < 100 {
             UNSENT.fetch_add(1, Ordering::Relaxed);
             continue;
         }
