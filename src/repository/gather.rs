@@ -20,7 +20,8 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
 use super::Database;
-use super::share::Tenant;
+use super::scope::Mode;
+use super::share::{Tenant, overloaded};
 use crate::error::{Cause, Error, Reason, Result};
 
 /// Statements under way at once, each on a connection of its own.
@@ -82,6 +83,8 @@ impl<P: Point> Default for Gather<P> {
 
 impl<P: Point> Gather<P> {
     /// What the keys stand for, in their order; `None` for what is not there.
+    /// `SERVER_OVERLOADED` where as many calls of the tenant wait already as may
+    /// wait for a turn ([`Shares::room`](super::share::Shares::room)).
     ///
     /// Dropped, it is asked for no more; a statement that nobody waits for is
     /// cancelled.
@@ -100,6 +103,9 @@ impl<P: Point> Gather<P> {
         };
         let idle = {
             let mut state = self.state();
+            if state.count(tenant) >= database.shares.room(Mode::Snapshot) {
+                return Err(overloaded("too many reads of the organization wait"));
+            }
             state.push(tenant, asked);
             let idle = state.lanes < LANES;
             state.lanes += usize::from(idle);
@@ -123,11 +129,19 @@ impl<P: Point> Gather<P> {
 }
 
 impl<P: Point> State<P> {
+    /// How many calls of the tenant wait; whoever hung up does not.
+    fn count(&mut self, tenant: Tenant) -> usize {
+        self.waiting.get_mut(&tenant).map_or(0, |queue| {
+            queue.retain(|asked| !asked.reply.is_closed());
+            queue.len()
+        })
+    }
+
     fn push(&mut self, tenant: Tenant, asked: Asked<P>) {
-        let queue = self.waiting.entry(tenant).or_default();
-        if queue.is_empty() {
+        let queue = self.waiting.entry(tenant).or_insert_with(|| {
             self.turns.push_back(tenant);
-        }
+            VecDeque::new()
+        });
         queue.push_back(asked);
     }
 

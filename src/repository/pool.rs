@@ -46,7 +46,7 @@ const ERRAND: Duration = Duration::from_secs(30);
 #[derive(Clone)]
 pub struct Database {
     pool: Pool<AsyncPgConnection>,
-    shares: Shares,
+    pub(super) shares: Shares,
     settings: Arc<tokio_postgres::Config>,
     /// Work that outlives its caller: writes run to their end, and what a
     /// caller of a read left behind is cleared away.

@@ -66,7 +66,7 @@ impl Shares {
 
     /// Most waiting calls of one tenant; writes may still come where there is
     /// no room for reads.
-    fn room(&self, mode: Mode) -> usize {
+    pub(super) fn room(&self, mode: Mode) -> usize {
         let room = self.turns * WAITING_PER_TURN;
         match mode {
             Mode::Write => room,
@@ -177,7 +177,7 @@ impl Drop for Turn {
     }
 }
 
-fn overloaded(cause: &'static str) -> Error {
+pub(super) fn overloaded(cause: &'static str) -> Error {
     Error::System {
         reason: Reason::ServerOverloaded,
         cause: cause.into(),
