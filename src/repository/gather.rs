@@ -1,10 +1,11 @@
 //! Point reads of many callers in one statement.
 //!
 //! While a statement is on its way, what is asked for meanwhile waits and goes
-//! with the next one: no timer, so a single caller waits for nobody, and under
-//! load a round trip is shared by as many as there are. A few lanes run side by
-//! side, so a slow statement does not hold up what comes after it. Organizations
-//! take turns, so who asks for little is served at once beside who floods.
+//! with the next one: nobody is waited for, so a single caller is served at once,
+//! and under load a round trip is shared by as many as there are. One statement at
+//! a time serves more than two side by side would; where it is slow, whoever waits
+//! for a moment opens another lane. Organizations take turns, so who asks for
+//! little is served at once beside who floods.
 //!
 //! A statement reads for callers of several tenants, so it cannot take the role
 //! of one. Each key names its organization, the function in SQL looks for both
@@ -17,7 +18,7 @@ use std::time::Duration;
 
 use diesel_async::AsyncPgConnection;
 use tokio::sync::oneshot;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::Database;
 use super::scope::Mode;
@@ -26,6 +27,8 @@ use crate::error::{Cause, Error, Reason, Result};
 
 /// Statements under way at once, each on a connection of its own.
 const LANES: usize = 2;
+/// When a statement is slow: whoever waits that long opens another lane.
+const SLOW: Duration = Duration::from_millis(20);
 /// Keys of one statement, but for one caller who asks for more by itself.
 const KEYS_MOST: usize = 128;
 /// How long a statement may take, whatever its callers would wait: longer than
@@ -95,7 +98,7 @@ impl<P: Point> Gather<P> {
         keys: Vec<P::Key>,
         deadline: Instant,
     ) -> Result<Vec<Option<P>>> {
-        let (reply, answer) = oneshot::channel();
+        let (reply, mut answer) = oneshot::channel();
         let asked = Asked {
             keys,
             deadline,
@@ -107,20 +110,38 @@ impl<P: Point> Gather<P> {
                 return Err(overloaded("too many reads of the organization wait"));
             }
             state.push(tenant, asked);
-            let idle = state.lanes < LANES;
-            state.lanes += usize::from(idle);
-            idle
+            state.lanes == 0
         };
         if idle {
-            let lane = Lane {
-                gather: self.clone(),
-                database: database.clone(),
-                counted: true,
-            };
-            database.tasks.spawn(lane.run());
+            self.open(database);
         }
+        let answer = tokio::select! {
+            biased;
+            answer = &mut answer => answer,
+            () = sleep(SLOW) => {
+                self.open(database);
+                answer.await
+            }
+        };
         // Without an answer its lane has panicked.
-        answer.await.map_err(Error::internal)?
+        answer.map_err(Error::internal)?
+    }
+
+    /// One lane more, for those who wait, if there may be.
+    fn open(&self, database: &Database) {
+        {
+            let mut state = self.state();
+            if state.waiting.is_empty() || state.lanes == LANES {
+                return;
+            }
+            state.lanes += 1;
+        }
+        let lane = Lane {
+            gather: self.clone(),
+            database: database.clone(),
+            counted: true,
+        };
+        database.tasks.spawn(lane.run());
     }
 
     fn state(&self) -> MutexGuard<'_, State<P>> {
