@@ -13,6 +13,7 @@ mod tests;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
@@ -125,6 +126,10 @@ pub struct Cli {
     )]
     in_flight: String,
 
+    /// Threads that serve calls. [default: half of the processors, for PostgreSQL has more to do]
+    #[arg(long, global = true, env = "CLIENTS_THREADS", hide_env_values = true)]
+    threads: Option<String>,
+
     #[command(flatten)]
     metrics: MetricsArgs,
 
@@ -174,6 +179,8 @@ pub struct Config {
     pub database: DatabaseConfig,
     /// How to serve.
     pub server: ServerConfig,
+    /// Threads that serve calls.
+    pub threads: usize,
     /// What to log.
     pub log: Targets,
 }
@@ -292,6 +299,12 @@ impl Cli {
             1..=100_000,
             &mut mistakes,
         );
+        let threads = match &self.threads {
+            Some(threads) => number("CLIENTS_THREADS", threads, 1..=1000, &mut mistakes),
+            None => {
+                available_parallelism().map_or(1, |processors| processors.get().div_ceil(2) as u64)
+            }
+        };
         let metrics = self.metrics.check(&mut mistakes);
         let place = place(self.database_url.as_deref(), self.data_dir, &mut mistakes);
         let given = !matches!(place, Some(Place::Private(_)));
@@ -324,6 +337,7 @@ impl Cli {
                 in_flight: usize::try_from(in_flight).unwrap_or(1),
                 metrics,
             },
+            threads: usize::try_from(threads).unwrap_or(1),
             log,
         })
     }

@@ -6,13 +6,13 @@ use clap::Parser;
 use nvito_clients::config::{Cli, Command, Config};
 use nvito_clients::error::{Cause, causes};
 use nvito_clients::{commands, server, telemetry};
+use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let config = match Cli::parse().check() {
         Ok(config) => config,
         Err(mistakes) => {
@@ -20,9 +20,13 @@ async fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let telemetry = telemetry::start(&config.log);
-    let ran = run(config).await;
-    telemetry.finish().await;
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(config.threads)
+        .enable_all()
+        .build();
+    let ran = runtime
+        .map_err(Cause::from)
+        .and_then(|runtime| runtime.block_on(observed(config)));
     match ran {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -30,6 +34,13 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+async fn observed(config: Config) -> Result<(), Cause> {
+    let telemetry = telemetry::start(&config.log);
+    let ran = run(config).await;
+    telemetry.finish().await;
+    ran
 }
 
 async fn run(config: Config) -> Result<(), Cause> {

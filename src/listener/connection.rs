@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, BufWriter, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
@@ -25,11 +25,20 @@ pub(super) enum Socket {
     Tls(Box<TlsStream<TcpStream>>),
 }
 
+/// What is written together at most.
+const TOGETHER: usize = 16 * 1024;
+
 /// A connection whose preface has been read, and is read again by tonic. It
 /// ends when its place is needed.
+///
+/// Answers that are ready at the same time go out in one write: calls that
+/// shared a statement are answered in the same moment, and a write for each
+/// would cost more than anything else that is done for it here.
 #[derive(Debug)]
 pub struct Connection {
-    socket: Socket,
+    socket: BufWriter<Socket>,
+    /// Whoever is ready has had time to add an answer to what is written next.
+    gathered: bool,
     replayed: usize,
     frames: Frames,
     left: Pin<Box<WaitForCancellationFutureOwned>>,
@@ -40,7 +49,8 @@ pub struct Connection {
 impl Connection {
     pub(super) fn new(socket: Socket, place: Place, answers: Arc<Answers>) -> Self {
         Self {
-            socket,
+            socket: BufWriter::with_capacity(TOGETHER, socket),
+            gathered: false,
             replayed: 0,
             frames: Frames::default(),
             left: Box::pin(place.left()),
@@ -108,44 +118,24 @@ impl AsyncWrite for Connection {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         self.stays(cx)?;
-        match &mut self.socket {
-            Socket::Plain(socket) => Pin::new(socket).poll_write(cx, bytes),
-            Socket::Tls(socket) => Pin::new(socket).poll_write(cx, bytes),
-        }
+        Pin::new(&mut self.socket).poll_write(cx, bytes)
     }
 
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.stays(cx)?;
-        match &mut self.socket {
-            Socket::Plain(socket) => Pin::new(socket).poll_write_vectored(cx, bytes),
-            Socket::Tls(socket) => Pin::new(socket).poll_write_vectored(cx, bytes),
-        }
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        match &self.socket {
-            Socket::Plain(socket) => socket.is_write_vectored(),
-            Socket::Tls(socket) => socket.is_write_vectored(),
-        }
-    }
-
+    /// Lets other tasks run once before it writes.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.stays(cx)?;
-        match &mut self.socket {
-            Socket::Plain(socket) => Pin::new(socket).poll_flush(cx),
-            Socket::Tls(socket) => Pin::new(socket).poll_flush(cx),
+        if !self.gathered && !self.socket.buffer().is_empty() {
+            self.gathered = true;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
         }
+        ready!(Pin::new(&mut self.socket).poll_flush(cx))?;
+        self.gathered = false;
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.socket {
-            Socket::Plain(socket) => Pin::new(socket).poll_shutdown(cx),
-            Socket::Tls(socket) => Pin::new(socket).poll_shutdown(cx),
-        }
+        Pin::new(&mut self.socket).poll_shutdown(cx)
     }
 }
 
@@ -159,5 +149,71 @@ impl AsyncRead for Socket {
             Self::Plain(socket) => Pin::new(socket).poll_read(cx, buffer),
             Self::Tls(socket) => Pin::new(socket).poll_read(cx, buffer),
         }
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match &mut *self {
+            Self::Plain(socket) => Pin::new(socket).poll_write(cx, bytes),
+            Self::Tls(socket) => Pin::new(socket).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut *self {
+            Self::Plain(socket) => Pin::new(socket).poll_flush(cx),
+            Self::Tls(socket) => Pin::new(socket).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut *self {
+            Self::Plain(socket) => Pin::new(socket).poll_shutdown(cx),
+            Self::Tls(socket) => Pin::new(socket).poll_shutdown(cx),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+    use std::time::Duration;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::super::places::Places;
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_ready_at_the_same_time_is_written_together() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("bound");
+        let mut peer = TcpStream::connect(address).await.expect("it listens");
+        let (socket, _) = listener.accept().await.expect("somebody comes");
+        let place = Places::new(1, Duration::ZERO).take().await;
+        let mut connection = Connection::new(Socket::Plain(socket), place, Arc::default());
+        let mut cx = Context::from_waker(Waker::noop());
+
+        connection.write_all(b"one").await.expect("kept");
+        let flush = Pin::new(&mut connection).poll_flush(&mut cx);
+        assert!(flush.is_pending(), "others may be ready");
+        connection.write_all(b"two").await.expect("kept");
+        assert!(peer.try_read(&mut [0; 1]).is_err(), "nothing is sent yet");
+        connection.flush().await.expect("sent");
+        let mut read = [0; 6];
+        peer.read_exact(&mut read).await.expect("sent");
+        assert_eq!(&read, b"onetwo");
+        // Nobody waits where there is nothing to send.
+        let flush = Pin::new(&mut connection).poll_flush(&mut cx);
+        assert!(flush.is_ready());
+        connection.write_all(b"three").await.expect("kept");
+        let flush = Pin::new(&mut connection).poll_flush(&mut cx);
+        assert!(flush.is_pending(), "the next ones wait again");
     }
 }

@@ -56,17 +56,25 @@ pub(super) async fn claim(transaction: &Transaction, key: &Idempotency) -> Resul
     Ok(answer)
 }
 
+/// Prepared once, unlike an update of diesel's, which is prepared at each call.
+const KEEP: &str =
+    "UPDATE idempotent_requests SET answer = ? WHERE actor_id = ? AND request_id = ?";
+
 /// Keeps the answer of a claimed request id.
 pub(super) async fn keep(
     transaction: &Transaction,
     key: &Idempotency,
     answer: &[u8],
 ) -> QueryResult<()> {
-    let actor = transaction.scope().actor().0;
-    diesel::update(requests::table.find((actor, key.request.0)))
-        .set(requests::answer.eq(answer))
-        .execute(&mut transaction.connection())
-        .await?;
+    let keep: Statement<'_, ()> = Statement::new(
+        KEEP,
+        vec![
+            Value::Bytes(answer),
+            Value::Uuid(transaction.scope().actor().0),
+            Value::Uuid(key.request.0),
+        ],
+    );
+    keep.execute(&mut transaction.connection()).await?;
     Ok(())
 }
 

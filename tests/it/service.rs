@@ -62,6 +62,7 @@ fn help_names_every_variable_and_its_default() {
         ),
         ("CLIENTS_REFLECTION", "[default: on]"),
         ("CLIENTS_DATABASE_CONNECTIONS", "[default: 16]"),
+        ("CLIENTS_THREADS", "[default: half of the processors"),
         ("CLIENTS_DRAIN_SECONDS", "[default: 10]"),
         ("CLIENTS_METRICS_LISTEN", "[default: off]"),
         ("CLIENTS_LOG", "[default: info]"),
@@ -93,6 +94,7 @@ fn every_mistake_is_told_at_once_and_no_secret() {
             ("CLIENTS_ADMIN_PANEL_ROLES", "BOSS"),
             ("CLIENTS_REFLECTION", "1"),
             ("CLIENTS_DATABASE_CONNECTIONS", "0"),
+            ("CLIENTS_THREADS", "none"),
             ("CLIENTS_LOG", "nvito_clients=loud"),
         ],
     );
@@ -107,6 +109,7 @@ fn every_mistake_is_told_at_once_and_no_secret() {
         "CLIENTS_ADMIN_PANEL_ROLES",
         "CLIENTS_REFLECTION",
         "CLIENTS_DATABASE_CONNECTIONS",
+        "CLIENTS_THREADS",
         "CLIENTS_DRAIN_SECONDS",
         "CLIENTS_LOG",
     ] {

@@ -29,10 +29,11 @@ pub(crate) async fn run(size: Size) -> Vec<Line> {
     let actor = service.actor(Role::PlatformAdmin, Some(&organization));
     let made = actor.create(client("Ana")).await.expect("created");
 
-    let other = service.org("Ajena").await;
-    let theirs = service.actor(Role::PlatformAdmin, Some(&other));
-    let theirs = theirs.create(client("Eva")).await.expect("created");
-    let clients = [(organization.clone(), made.id.clone()), (other, theirs.id)];
+    let organizations = [
+        organization.clone(),
+        service.org("Ajena").await,
+        service.org("Otra").await,
+    ];
 
     // From at once to as long as the callers together would take.
     let began = Instant::now();
@@ -63,7 +64,7 @@ pub(crate) async fn run(size: Size) -> Vec<Line> {
     // The service's own heartbeat may be on one of them.
     let mut tries = Vec::new();
     while tries.len() < 3 && tries.last() != Some(&CONNECTIONS) {
-        tries.push(whole(&site, &service, &clients).await);
+        tries.push(whole(&site, &service, &organizations).await);
     }
     let written = "SELECT count(*) FROM clients";
     let written = site.superuser().await.query_one(written, &[]).await;
@@ -163,15 +164,15 @@ async fn left(site: &Site) -> i64 {
     row.expect("asked").get(0)
 }
 
-/// How many connections work at once, for two organizations: one alone has no
-/// more than its share of them.
-async fn whole(site: &Site, service: &Serving, clients: &[(String, String)]) -> usize {
+/// How many connections work at once, for several organizations: one alone has
+/// no more than its share of them.
+async fn whole(site: &Site, service: &Serving, organizations: &[String]) -> usize {
     let wire = Wire::open(&service.address).await.expect("it accepts");
     let holder = site.superuser().await;
     let hold = "BEGIN; LOCK TABLE events";
     holder.batch_execute(hold).await.expect("held");
     let mut calls = JoinSet::new();
-    for (organization, _) in clients.iter().cycle().take(CONNECTIONS) {
+    for organization in organizations.iter().cycle().take(CONNECTIONS) {
         let list = Prepared::list(&service.address, organization);
         let wire = wire.clone();
         calls.spawn(async move { wire.call(&list).await });

@@ -24,8 +24,8 @@ use super::issuer::Issuer;
 /// Connections of a service to its database.
 pub(crate) const CONNECTIONS: usize = 8;
 
-/// How many of them one organization has at most: half.
-pub(crate) const SHARE: usize = 4;
+/// How many of them one organization has at most: a third.
+pub(crate) const SHARE: usize = CONNECTIONS.div_ceil(3);
 
 /// A running service.
 pub(crate) struct App {
