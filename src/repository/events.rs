@@ -15,6 +15,7 @@ use super::history::Told;
 use super::mutation::Mutation;
 use super::rows::ClientRow;
 use super::schema::{clients, events};
+use super::statement::{Statement, Value};
 use super::transaction::Transaction;
 use crate::domain::directory::Event;
 use crate::domain::event::{ClientCard, LinkedEvent};
@@ -231,11 +232,17 @@ async fn set_client(
     event: &EventRow,
     client: Option<Uuid>,
 ) -> Result<()> {
-    diesel::update(events::table.find(event.id))
-        .filter(events::organization_id.eq(event.organization_id))
-        .set(events::client_id.eq(client))
-        .execute(&mut transaction.connection())
-        .await?;
+    // Prepared once: diesel prepares its updates at each call.
+    const LINK: &str = "UPDATE events SET client_id = ? WHERE id = ? AND organization_id = ?";
+    let link: Statement<'_, ()> = Statement::new(
+        LINK,
+        vec![
+            Value::MaybeUuid(client),
+            Value::Uuid(event.id),
+            Value::Uuid(event.organization_id),
+        ],
+    );
+    link.execute(&mut transaction.connection()).await?;
     Ok(())
 }
 

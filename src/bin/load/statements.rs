@@ -1,7 +1,7 @@
-//! `load statements`: what the service really sends, and whether the scripts of
-//! pgbench send the like.
+//! `load statements`: what the service really sends, whether it is prepared once,
+//! and whether the scripts of pgbench send the like.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -37,7 +37,8 @@ const SIZE: Size = Size {
     largest: None,
 };
 
-/// Prints the statements; `false` when a script sends others than the service.
+/// Prints the statements; `false` when a script sends others than the service,
+/// or the service prepares one at each call.
 pub(crate) fn main(arguments: &Arguments) -> Result<bool, Cause> {
     stage_runtime()?.block_on(compared(arguments))
 }
@@ -45,6 +46,8 @@ pub(crate) fn main(arguments: &Arguments) -> Result<bool, Cause> {
 async fn compared(arguments: &Arguments) -> Result<bool, Cause> {
     let settings = [
         ("log_statement", "all"),
+        // What is prepared is logged with how long it took, and not else.
+        ("log_min_duration_statement", "0"),
         ("fsync", "off"),
         ("autovacuum", "off"),
     ];
@@ -76,10 +79,14 @@ async fn all(arguments: &Arguments, stage: &Stage) -> Result<bool, Cause> {
     }
     let mut same = true;
     for operation in operations {
-        let sent = by_the_service(stage, rows, operation).await?;
+        let Sent { sent, prepared } = by_the_service(stage, rows, operation).await?;
         println!("== {}: the service", operation.name());
         for statement in &sent {
             println!("{statement}");
+        }
+        for statement in prepared {
+            same = false;
+            println!("-- PREPARED AT EACH CALL: {statement}");
         }
         let Some(script) = script(operation, Schema::Own) else {
             continue;
@@ -98,14 +105,18 @@ async fn all(arguments: &Arguments, stage: &Stage) -> Result<bool, Cause> {
     Ok(same)
 }
 
-/// What one call sends, on a connection that has been used before. Of several
-/// calls, which differ by their rows, the one that sends most.
-async fn by_the_service(
-    stage: &Stage,
-    rows: Rows,
-    operation: Operation,
-) -> Result<Vec<String>, Cause> {
+/// What one call sends.
+struct Sent {
+    /// On a connection that has been used before. Of several calls, which differ
+    /// by their rows, what that one sends that sends most.
+    sent: Vec<String>,
+    /// What each of the calls has prepared.
+    prepared: BTreeSet<String>,
+}
+
+async fn by_the_service(stage: &Stage, rows: Rows, operation: Operation) -> Result<Sent, Cause> {
     let mut most = Vec::new();
+    let mut anew: Option<BTreeSet<String>> = None;
     for seed in 0..8 {
         let before = length(&stage.log())?;
         let load = Load {
@@ -123,6 +134,11 @@ async fn by_the_service(
             watched: Watched::default(),
         };
         load.run().await?;
+        let now = prepared(&stage.log(), before)?.into_iter().collect();
+        anew = Some(match anew {
+            Some(before) => &before & &now,
+            None => now,
+        });
         let sent = statements(&stage.log(), before)?;
         let sent: Vec<_> = sent.into_iter().filter(|one| !is_heartbeat(one)).collect();
         // The first call opens its connection.
@@ -130,7 +146,10 @@ async fn by_the_service(
             most = sent;
         }
     }
-    Ok(most)
+    Ok(Sent {
+        sent: most,
+        prepared: anew.unwrap_or_default(),
+    })
 }
 
 /// What the service asks by itself, every few seconds: nobody's client.
@@ -144,18 +163,35 @@ fn length(log: &Path) -> Result<usize, Cause> {
 
 /// The statements that PostgreSQL has logged since its log was so long.
 fn statements(log: &Path, from: usize) -> Result<Vec<String>, Cause> {
+    logged(log, from, r"^\d.*? LOG:  (?:statement|execute [^:]*): ")
+}
+
+/// Those that it has prepared.
+fn prepared(log: &Path, from: usize) -> Result<Vec<String>, Cause> {
+    logged(log, from, r"^\d.*? LOG:  duration: \S+ ms  parse [^:]*: ")
+}
+
+/// What stands behind `start` in the log, over as many lines as it takes.
+fn logged(log: &Path, from: usize, start: &str) -> Result<Vec<String>, Cause> {
     let log = fs::read_to_string(log)?;
-    let start = Regex::new(r"^\d.*? LOG:  (?:statement|execute [^:]*): ")?;
-    let mut statements: Vec<String> = Vec::new();
+    let start = Regex::new(start)?;
+    let mut found: Vec<String> = Vec::new();
+    let mut goes_on = false;
     for line in log.get(from..).unwrap_or_default().lines() {
-        if let Some(found) = start.find(line) {
-            statements.push(line[found.end()..].to_owned());
-        } else if let (Some(rest), Some(last)) = (line.strip_prefix('\t'), statements.last_mut()) {
-            last.push(' ');
-            last.push_str(rest.trim_start());
+        match (line.strip_prefix('\t'), found.last_mut()) {
+            (Some(rest), Some(last)) if goes_on => {
+                last.push(' ');
+                last.push_str(rest.trim_start());
+            }
+            (Some(_), _) => {}
+            (None, _) => {
+                let begins = start.find(line);
+                goes_on = begins.is_some();
+                found.extend(begins.map(|begins| line[begins.end()..].to_owned()));
+            }
         }
     }
-    Ok(statements)
+    Ok(found)
 }
 
 /// What is done to which tables, by which functions, and how often: less than the text, which a
