@@ -1,7 +1,7 @@
 //! Who works on the database, and who waits: a tenant's flood is its own.
 //!
 //! There are as many turns as connections. One organization holds at most
-//! a third of them and has so many more calls waiting; who comes next is
+//! a third of them and has some more calls waiting; who comes next is
 //! the organization with the fewest turns. So a tenant that floods waits for
 //! itself, and a call of any other finds a turn at once, and a processor: with
 //! half of the turns a flood did no more, and its neighbours waited longer.
@@ -19,8 +19,8 @@ use crate::error::{Error, Reason, Result};
 
 /// How long a call waits for its turn.
 const WAIT: Duration = Duration::from_millis(250);
-/// Calls of one organization that may wait, for each turn there is.
-const WAITING_PER_TURN: usize = 4;
+/// Calls of one organization that may wait, for each turn that it may have.
+const WAITING_PER_TURN: usize = 8;
 
 /// Whose turn: an organization's, or everybody's (a Super Admin's without one,
 /// and the service's own errands).
@@ -68,7 +68,7 @@ impl Shares {
     /// Most waiting calls of one tenant; writes may still come where there is
     /// no room for reads.
     pub(super) fn room(&self, mode: Mode) -> usize {
-        let room = self.turns * WAITING_PER_TURN;
+        let room = self.most() * WAITING_PER_TURN;
         match mode {
             Mode::Write => room,
             Mode::Snapshot => room * 3 / 4,
@@ -255,12 +255,12 @@ mod tests {
             let shares = shares.clone();
             tokio::spawn(async move { shares.turn(tenant(1), mode).await.map(drop) })
         };
-        let reads: Vec<_> = (0..4).map(|_| wait(Mode::Snapshot)).collect();
+        let reads: Vec<_> = (0..7).map(|_| wait(Mode::Snapshot)).collect();
         tokio::task::yield_now().await;
-        assert_eq!(shares.waiting(), 3, "the fourth is refused at once");
+        assert_eq!(shares.waiting(), 6, "the seventh is refused at once");
         let write = wait(Mode::Write);
         tokio::task::yield_now().await;
-        assert_eq!(shares.waiting(), 4);
+        assert_eq!(shares.waiting(), 7);
         // A caller who hangs up frees its place.
         reads[0].abort();
         drop(held);

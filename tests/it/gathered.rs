@@ -66,7 +66,7 @@ impl Stage {
 
 #[tokio::test]
 async fn what_waits_goes_together() {
-    let stage = Stage::of(26).await;
+    let stage = Stage::of(20).await;
     let before = stage.statements().await;
     let holder = stage.app.superuser().await;
     holder
@@ -84,7 +84,7 @@ async fn what_waits_goes_together() {
     }
     let made = stage.statements().await - before;
     // Two that waited for the lock, two for all the others, one that counts.
-    assert!(made <= 8, "{made} statements for 26 reads");
+    assert!(made <= 8, "{made} statements for 20 reads");
 }
 
 #[tokio::test]
@@ -101,7 +101,7 @@ async fn who_floods_waits_for_itself() {
     reads.extend((0..40).map(|_| stage.read(&stage.ids[0])));
     let beside = tokio::spawn(async move { other.get(&theirs).await });
     // Of forty some are refused while the lock is still held.
-    crate::support::until(async || reads.iter().filter(|read| read.is_finished()).count() >= 16)
+    crate::support::until(async || reads.iter().filter(|read| read.is_finished()).count() >= 22)
         .await;
     holder.batch_execute("COMMIT").await.expect("released");
     let (mut found, mut refused) = (0, 0);
@@ -114,8 +114,8 @@ async fn who_floods_waits_for_itself() {
             }
         }
     }
-    // Two in their lanes, three for each of eight connections behind them.
-    assert_eq!((found, refused), (26, 16));
+    // Two in their lanes; behind them six for each of its three turns.
+    assert_eq!((found, refused), (20, 22));
     beside
         .await
         .expect("no panic")

@@ -15,12 +15,14 @@ use super::wire::{Prepared, Wire};
 /// Tenants with a modest rate each, in calls a second.
 const TENANTS: u8 = 7;
 const RATE: f64 = 15.0;
+/// How often they call alone, and then beside the flood.
+const ROUNDS: usize = 5;
 /// Calls that the flood has under way, on so many connections.
 const FLOOD: usize = 200;
 const WIRES: usize = 10;
 
 pub(crate) async fn run(size: Size) -> Vec<Line> {
-    let time = Duration::from_secs(size.pick(1, 20));
+    let time = Duration::from_secs(size.pick(1, 8));
     let site = Site::start(&[]).await;
     let seeded = site
         .seeded(size.pick(8, 50), size.pick(2_000, 100_000))
@@ -39,28 +41,39 @@ pub(crate) async fn run(size: Size) -> Vec<Line> {
 
     // The first calls open connections and plan statements.
     measured(&tenants, time / 2).await;
-    let (mut alone, _) = measured(&tenants, time).await;
-    let quiet = Arc::new(AtomicBool::new(false));
-    let callers = (0..FLOOD).map(|caller| {
-        let (wire, calls) = (
-            noisy_wires[caller % WIRES].clone(),
-            Arc::clone(&noisy_calls),
-        );
-        noise(wire, calls, caller, Arc::clone(&quiet))
-    });
-    let callers: JoinSet<_> = callers.collect();
-    let (mut beside, refused) = measured(&tenants, time).await;
-    quiet.store(true, Ordering::Relaxed);
-    let flooded: usize = callers.join_all().await.iter().sum();
+    let (mut asked, mut refused, mut flooded) = (0, 0, 0);
+    let mut rounds = Vec::new();
+    for _ in 0..ROUNDS {
+        let (mut alone, _) = measured(&tenants, time).await;
+        let quiet = Arc::new(AtomicBool::new(false));
+        let callers = (0..FLOOD).map(|caller| {
+            let (wire, calls) = (
+                noisy_wires[caller % WIRES].clone(),
+                Arc::clone(&noisy_calls),
+            );
+            noise(wire, calls, caller, Arc::clone(&quiet))
+        });
+        let callers: JoinSet<_> = callers.collect();
+        let (mut beside, not_ok) = measured(&tenants, time).await;
+        quiet.store(true, Ordering::Relaxed);
+        flooded += callers.join_all().await.iter().sum::<usize>();
+        asked += beside.len();
+        refused += not_ok;
+        rounds.push((quantile(&mut alone, 990), quantile(&mut beside, 990)));
+    }
 
-    let asked = beside.len();
-    let runs = format!("{TENANTS} tenants, {asked} calls beside {flooded}");
-    let (alone, beside) = (quantile(&mut alone, 990), quantile(&mut beside, 990));
+    let runs = format!("{TENANTS} tenants, {asked} calls beside {flooded}, {ROUNDS} rounds");
+    // By how many times longer it took. A disk that stalls once is in one round.
+    rounds.sort_by(|(alone, beside), (alone_too, beside_too)| {
+        let times = |alone: &Duration, beside: &Duration| beside.div_duration_f64(*alone);
+        times(alone, beside).total_cmp(&times(alone_too, beside_too))
+    });
+    let (alone, beside) = rounds[ROUNDS / 2];
     vec![
         Line::new(
             "one tenant floods: the others' p99",
             &runs,
-            format!("{beside:.1?} after {alone:.1?}"),
+            format!("{beside:.1?} after {alone:.1?}, the median round"),
             "≤ 2×",
             beside <= alone * 2,
         )
