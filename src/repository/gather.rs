@@ -3,8 +3,8 @@
 //! While a statement is on its way, what is asked for meanwhile waits and goes
 //! with the next one: nobody is waited for, so a single caller is served at once,
 //! and under load a round trip is shared by as many as there are. One statement at
-//! a time serves more than two side by side would; where it is slow, whoever waits
-//! for a moment opens another lane. Organizations take turns, so who asks for
+//! a time serves more than two side by side would; only while it is slow, another
+//! lane serves those who wait. Organizations take turns, so who asks for
 //! little is served at once beside who floods.
 //!
 //! A statement reads for callers of several tenants, so it cannot take the role
@@ -27,7 +27,7 @@ use crate::error::{Cause, Error, Reason, Result};
 
 /// Statements under way at once, each on a connection of its own.
 const LANES: usize = 2;
-/// When a statement is slow: whoever waits that long opens another lane.
+/// When a statement is slow.
 const SLOW: Duration = Duration::from_millis(20);
 /// Keys of one statement, but for one caller who asks for more by itself.
 const KEYS_MOST: usize = 128;
@@ -58,7 +58,10 @@ struct State<P: Point> {
     waiting: HashMap<Tenant, VecDeque<Asked<P>>>,
     /// The tenants that wait, whoever is next first.
     turns: VecDeque<Tenant>,
-    lanes: usize,
+    /// The open lanes by their numbers, and since when each is at its statement.
+    lanes: HashMap<u64, Instant>,
+    /// The number of the next lane.
+    number: u64,
 }
 
 /// One caller's keys, and where the answer goes.
@@ -79,7 +82,8 @@ impl<P: Point> Default for Gather<P> {
         Self(Arc::new(Mutex::new(State {
             waiting: HashMap::new(),
             turns: VecDeque::new(),
-            lanes: 0,
+            lanes: HashMap::new(),
+            number: 0,
         })))
     }
 }
@@ -104,44 +108,39 @@ impl<P: Point> Gather<P> {
             deadline,
             reply,
         };
-        let idle = {
+        let opened = {
             let mut state = self.state();
             if state.count(tenant) >= database.shares.room(Mode::Snapshot) {
                 return Err(overloaded("too many reads of the organization wait"));
             }
             state.push(tenant, asked);
-            state.lanes == 0
+            state.open()
         };
-        if idle {
-            self.open(database);
-        }
-        let answer = tokio::select! {
-            biased;
-            answer = &mut answer => answer,
-            () = sleep(SLOW) => {
-                self.open(database);
-                answer.await
+        self.run(opened, database);
+        let answer = loop {
+            tokio::select! {
+                biased;
+                answer = &mut answer => break answer,
+                () = sleep(SLOW) => {
+                    let opened = self.state().open();
+                    self.run(opened, database);
+                }
             }
         };
         // Without an answer its lane has panicked.
         answer.map_err(Error::internal)?
     }
 
-    /// One lane more, for those who wait, if there may be.
-    fn open(&self, database: &Database) {
-        {
-            let mut state = self.state();
-            if state.waiting.is_empty() || state.lanes == LANES {
-                return;
-            }
-            state.lanes += 1;
+    /// Sets a lane to work that was opened.
+    fn run(&self, opened: Option<u64>, database: &Database) {
+        if let Some(number) = opened {
+            let lane = Lane {
+                gather: self.clone(),
+                database: database.clone(),
+                number,
+            };
+            database.tasks.spawn(lane.run());
         }
-        let lane = Lane {
-            gather: self.clone(),
-            database: database.clone(),
-            counted: true,
-        };
-        database.tasks.spawn(lane.run());
     }
 
     fn state(&self) -> MutexGuard<'_, State<P>> {
@@ -150,6 +149,32 @@ impl<P: Point> Gather<P> {
 }
 
 impl<P: Point> State<P> {
+    /// Opens a lane for those who wait, unless others will be there soon or there
+    /// may be no more of them.
+    fn open(&mut self) -> Option<u64> {
+        let slow = self.lanes.values().all(|since| since.elapsed() >= SLOW);
+        if self.waiting.is_empty() || !slow || self.lanes.len() == LANES {
+            return None;
+        }
+        self.number += 1;
+        self.lanes.insert(self.number, Instant::now());
+        Some(self.number)
+    }
+
+    /// What a lane does next. It is closed when that is nothing, in the same
+    /// moment: who comes now opens another.
+    fn next_of(&mut self, lane: u64) -> Vec<Asked<P>> {
+        let mut others = self.lanes.iter().filter(|(number, _)| **number != lane);
+        let is_needed = others.all(|(_, since)| since.elapsed() >= SLOW);
+        let next = if is_needed { self.next() } else { Vec::new() };
+        if next.is_empty() {
+            self.lanes.remove(&lane);
+        } else {
+            self.lanes.insert(lane, Instant::now());
+        }
+        next
+    }
+
     /// How many calls of the tenant wait; whoever hung up does not.
     fn count(&mut self, tenant: Tenant) -> usize {
         self.waiting.get_mut(&tenant).map_or(0, |queue| {
@@ -203,14 +228,14 @@ impl<P: Point> State<P> {
 struct Lane<P: Point> {
     gather: Gather<P>,
     database: Database,
-    /// Whether it is one of [`State::lanes`].
-    counted: bool,
+    /// Its number in [`State::lanes`].
+    number: u64,
 }
 
 impl<P: Point> Lane<P> {
-    async fn run(mut self) {
+    async fn run(self) {
         loop {
-            let mut asked = self.next();
+            let mut asked = self.gather.state().next_of(self.number);
             if asked.is_empty() {
                 return;
             }
@@ -224,30 +249,15 @@ impl<P: Point> Lane<P> {
             answer(asked, found);
         }
     }
-
-    /// Those who are next; with nobody left the lane is closed.
-    fn next(&mut self) -> Vec<Asked<P>> {
-        let mut state = self.gather.state();
-        let next = state.next();
-        if next.is_empty() {
-            // In the same moment: who comes now opens another.
-            state.lanes -= 1;
-            self.counted = false;
-        }
-        next
-    }
 }
 
 impl<P: Point> Drop for Lane<P> {
     /// After a panic: nobody is to wait for a lane that is not there.
     fn drop(&mut self) {
-        if self.counted {
-            let mut state = self.gather.state();
-            state.lanes -= 1;
-            if state.lanes == 0 {
-                state.waiting.clear();
-                state.turns.clear();
-            }
+        let mut state = self.gather.state();
+        if state.lanes.remove(&self.number).is_some() && state.lanes.is_empty() {
+            state.waiting.clear();
+            state.turns.clear();
         }
     }
 }

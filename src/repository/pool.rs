@@ -20,7 +20,7 @@ use super::gather::Gather;
 use super::idempotency::{self, FORGOTTEN_AT_ONCE};
 use super::schema::clients;
 use super::scope::Mode;
-use super::share::{Shares, Tenant, Turn};
+use super::share::{Shares, Tenant, Turn, Whose};
 use super::transaction::Transaction;
 use super::{Scope, error};
 use crate::domain::client::Client;
@@ -172,7 +172,11 @@ impl Database {
 
     /// A connection when it is the tenant's turn.
     pub(super) async fn hold(&self, tenant: Tenant, mode: Mode) -> Result<Held> {
-        let turn = self.shares.turn(tenant, mode).await?;
+        self.take(Whose::Of(tenant), mode).await
+    }
+
+    async fn take(&self, whose: Whose, mode: Mode) -> Result<Held> {
+        let turn = self.shares.turn(whose, mode).await?;
         let connection = self.pool.get().await.map_err(error::pool)?;
         Ok(Held { connection, turn })
     }
@@ -180,7 +184,7 @@ impl Database {
     /// A connection for single statements of nobody in particular.
     pub(super) async fn borrow(&self) -> Result<Loan> {
         Ok(Loan {
-            held: Some(self.hold(None, Mode::Snapshot).await?),
+            held: Some(self.take(Whose::Everybody, Mode::Snapshot).await?),
             database: self.clone(),
         })
     }

@@ -1,8 +1,8 @@
 //! Who works on the database, and who waits: a tenant's flood is its own.
 //!
 //! There are as many turns as connections. One organization holds at most
-//! a third of them and has some more calls waiting; who comes next is
-//! the organization with the fewest turns. So a tenant that floods waits for
+//! a third of them, rounded up, and has some more calls waiting; who comes next
+//! is whoever has the fewest turns. So a tenant that floods waits for
 //! itself, and a call of any other finds a turn at once, and a processor: with
 //! half of the turns a flood did no more, and its neighbours waited longer.
 
@@ -22,9 +22,18 @@ const WAIT: Duration = Duration::from_millis(250);
 /// Calls of one organization that may wait, for each turn that it may have.
 const WAITING_PER_TURN: usize = 8;
 
-/// Whose turn: an organization's, or everybody's (a Super Admin's without one,
-/// and the service's own errands).
+/// Who asks: somebody of an organization, or a Super Admin without one.
 pub(super) type Tenant = Option<OrganizationId>;
+
+/// Whose turn it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Whose {
+    /// One tenant's.
+    Of(Tenant),
+    /// Everybody's: statements that serve callers of several tenants, and the
+    /// service's own errands. They are few, and no tenant's share bounds them.
+    Everybody,
+}
 
 /// The turns, shared out among tenants.
 #[derive(Clone)]
@@ -36,7 +45,7 @@ pub(super) struct Shares {
 struct State {
     free: usize,
     /// Those who work or wait; nobody else takes up room.
-    tenants: HashMap<Tenant, Queue>,
+    queues: HashMap<Whose, Queue>,
     /// Numbers arrivals: of two who have equally few turns, the earlier is next.
     arrivals: u64,
 }
@@ -51,7 +60,7 @@ impl Shares {
     pub(super) fn new(turns: usize) -> Self {
         let state = State {
             free: turns,
-            tenants: HashMap::new(),
+            queues: HashMap::new(),
             arrivals: 0,
         };
         Self {
@@ -60,15 +69,18 @@ impl Shares {
         }
     }
 
-    /// Most turns of one tenant.
-    fn most(&self) -> usize {
-        self.turns.div_ceil(3)
+    /// Most turns at once.
+    fn most(&self, whose: Whose) -> usize {
+        match whose {
+            Whose::Of(_) => self.turns.div_ceil(3),
+            Whose::Everybody => self.turns,
+        }
     }
 
     /// Most waiting calls of one tenant; writes may still come where there is
     /// no room for reads.
     pub(super) fn room(&self, mode: Mode) -> usize {
-        let room = self.most() * WAITING_PER_TURN;
+        let room = self.most(Whose::Of(None)) * WAITING_PER_TURN;
         match mode {
             Mode::Write => room,
             Mode::Snapshot => room * 3 / 4,
@@ -77,13 +89,13 @@ impl Shares {
 
     /// Waits for a turn; `SERVER_OVERLOADED` at once where too many of the
     /// tenant's calls wait already, and after [`WAIT`].
-    pub(super) async fn turn(&self, tenant: Tenant, mode: Mode) -> Result<Turn> {
+    pub(super) async fn turn(&self, whose: Whose, mode: Mode) -> Result<Turn> {
         let turn = {
             let mut state = self.state();
-            let queue = state.tenants.entry(tenant).or_default();
+            let queue = state.queues.entry(whose).or_default();
             let (working, waiting) = (queue.working, queue.waiting.len());
-            if waiting == 0 && working < self.most() && state.free > 0 {
-                return Ok(self.give(&mut state, tenant));
+            if waiting == 0 && working < self.most(whose) && state.free > 0 {
+                return Ok(self.give(&mut state, whose));
             }
             if waiting >= self.room(mode) {
                 return Err(overloaded("too many calls of the organization wait"));
@@ -91,7 +103,7 @@ impl Shares {
             state.arrivals += 1;
             let arrival = state.arrivals;
             let (sender, receiver) = oneshot::channel();
-            let queue = state.tenants.entry(tenant).or_default();
+            let queue = state.queues.entry(whose).or_default();
             queue.waiting.push_back((arrival, sender));
             receiver
         };
@@ -104,45 +116,41 @@ impl Shares {
     /// How many calls wait for a turn.
     pub(super) fn waiting(&self) -> usize {
         let state = self.state();
-        state
-            .tenants
-            .values()
-            .map(|queue| queue.waiting.len())
-            .sum()
+        state.queues.values().map(|queue| queue.waiting.len()).sum()
     }
 
-    fn give(&self, state: &mut State, tenant: Tenant) -> Turn {
+    fn give(&self, state: &mut State, whose: Whose) -> Turn {
         state.free -= 1;
-        state.tenants.entry(tenant).or_default().working += 1;
+        state.queues.entry(whose).or_default().working += 1;
         Turn {
             shares: Some(self.clone()),
-            tenant,
+            whose,
         }
     }
 
     /// Gives free turns to who waits.
     fn next(&self, state: &mut State) {
-        let most = self.most();
-        state.tenants.retain(|_, queue| {
+        state.queues.retain(|_, queue| {
             // Who gave up waiting is not there any more.
             queue.waiting.retain(|(_, who)| !who.is_closed());
             queue.working > 0 || !queue.waiting.is_empty()
         });
         while state.free > 0 {
-            let waiting = state.tenants.iter().filter_map(|(tenant, queue)| {
+            let waiting = state.queues.iter().filter_map(|(whose, queue)| {
                 let (arrival, _) = queue.waiting.front()?;
-                (queue.working < most).then_some((queue.working, *arrival, *tenant))
+                let may = queue.working < self.most(*whose);
+                may.then_some((queue.working, *arrival, *whose))
             });
             let next = waiting.min_by_key(|(working, arrival, _)| (*working, *arrival));
-            let Some((_, _, tenant)) = next else { return };
-            let queue = state.tenants.entry(tenant).or_default();
+            let Some((_, _, whose)) = next else { return };
+            let queue = state.queues.entry(whose).or_default();
             let Some((_, who)) = queue.waiting.pop_front() else {
                 return;
             };
-            if let Err(mut unwanted) = who.send(self.give(state, tenant)) {
+            if let Err(mut unwanted) = who.send(self.give(state, whose)) {
                 // Gave up this very moment; the state is in our hands already.
                 unwanted.shares = None;
-                state.take_back(tenant);
+                state.take_back(whose);
             }
         }
     }
@@ -153,9 +161,9 @@ impl Shares {
 }
 
 impl State {
-    fn take_back(&mut self, tenant: Tenant) {
+    fn take_back(&mut self, whose: Whose) {
         self.free += 1;
-        if let Some(queue) = self.tenants.get_mut(&tenant) {
+        if let Some(queue) = self.queues.get_mut(&whose) {
             queue.working -= 1;
         }
     }
@@ -165,14 +173,14 @@ impl State {
 pub(super) struct Turn {
     /// `None` when it was taken back.
     shares: Option<Shares>,
-    tenant: Tenant,
+    whose: Whose,
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
         if let Some(shares) = self.shares.take() {
             let mut state = shares.state();
-            state.take_back(self.tenant);
+            state.take_back(self.whose);
             shares.next(&mut state);
         }
     }
@@ -191,14 +199,14 @@ mod tests {
 
     use super::*;
 
-    fn tenant(number: u128) -> Tenant {
-        Tenant::from(OrganizationId(Uuid::from_u128(number)))
+    fn tenant(number: u128) -> Whose {
+        Whose::Of(Some(OrganizationId(Uuid::from_u128(number))))
     }
 
-    async fn turns(shares: &Shares, tenant: Tenant, count: usize) -> Vec<Turn> {
+    async fn turns(shares: &Shares, whose: Whose, count: usize) -> Vec<Turn> {
         let mut turns = Vec::new();
         for _ in 0..count {
-            turns.push(shares.turn(tenant, Mode::Write).await.expect("free"));
+            turns.push(shares.turn(whose, Mode::Write).await.expect("free"));
         }
         turns
     }
@@ -222,8 +230,17 @@ mod tests {
         );
         drop((flood, others));
         turns(&shares, tenant(1), 3).await;
-        assert!(shares.state().tenants.is_empty());
+        assert!(shares.state().queues.is_empty());
         assert_eq!(shares.state().free, 9);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn super_admins_keep_nobody_from_what_is_everybodys() {
+        let shares = Shares::new(6);
+        let flood = turns(&shares, Whose::Of(None), 2).await;
+        let refused = shares.turn(Whose::Of(None), Mode::Snapshot).await;
+        assert!(refused.is_err(), "a third is theirs");
+        drop((turns(&shares, Whose::Everybody, 4).await, flood));
     }
 
     #[tokio::test(start_paused = true)]
@@ -289,6 +306,6 @@ mod tests {
         }
         shares.next(&mut shares.state());
         assert_eq!(shares.state().free, 4);
-        assert!(shares.state().tenants.is_empty());
+        assert!(shares.state().queues.is_empty());
     }
 }

@@ -4,6 +4,7 @@
 mod ends;
 mod log;
 
+use std::fs;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
@@ -77,6 +78,19 @@ fn help_names_every_variable_and_its_default() {
         let help = Service::run(&[command, "--help"], &[]);
         assert!(help.status.success(), "{command}");
     }
+}
+
+/// As Linux tells them.
+#[cfg(target_os = "linux")]
+#[test]
+fn calls_are_served_by_as_many_threads_as_asked_for() {
+    let folder = Folder::new();
+    let mut service = Service::spawn(&folder, &[("CLIENTS_THREADS", "3")]);
+    service.serves();
+    let tasks = fs::read_dir(format!("/proc/{}/task", service.pid())).expect("it runs");
+    let names = tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("comm")).ok());
+    let workers = names.filter(|name| name.starts_with("tokio-rt-worker"));
+    assert_eq!(workers.count(), 3);
 }
 
 #[test]

@@ -98,3 +98,36 @@ async fn each_gets_what_they_asked_for_and_nothing_of_another() {
     assert_eq!(first, [Some(1), None]);
     assert_eq!(second, [Some(3), None]);
 }
+
+/// As far as it goes without a lane at work: who opens one, and who closes.
+#[tokio::test(start_paused = true)]
+async fn another_lane_is_there_only_while_the_first_is_slow() {
+    let gather = Gather::<Number>::default();
+    let state = Arc::into_inner(gather.0).expect("nobody else's");
+    let mut state = state.into_inner().expect("not poisoned");
+    let mut answers = Vec::new();
+    let mut wait = |state: &mut State<Number>| {
+        let (one, answer) = asked(&[1]);
+        state.push(tenant(1), one);
+        answers.push(answer);
+    };
+    assert_eq!(state.open(), None, "nobody waits");
+    wait(&mut state);
+    let first = state.open().expect("the first");
+    assert_eq!(state.next_of(first).len(), 1);
+    wait(&mut state);
+    assert_eq!(state.open(), None, "it will soon be back");
+    tokio::time::advance(SLOW).await;
+    let second = state.open().expect("the first is slow");
+    assert_eq!(state.next_of(second).len(), 1);
+    wait(&mut state);
+    tokio::time::advance(SLOW).await;
+    assert_eq!(state.open(), None, "there are no more than two");
+    assert_eq!(state.next_of(second).len(), 1, "the first is still slow");
+    wait(&mut state);
+    assert!(state.next_of(first).is_empty(), "the second is quick");
+    assert_eq!(state.next_of(second).len(), 1, "nobody is forgotten");
+    assert!(state.next_of(second).is_empty() && state.lanes.is_empty());
+    wait(&mut state);
+    assert!(state.open().is_some(), "and from the beginning");
+}
