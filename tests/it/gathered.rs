@@ -52,6 +52,14 @@ impl Stage {
         reads
     }
 
+    /// Keeps everybody from the clients until it commits.
+    async fn hold(&self) -> tokio_postgres::Client {
+        let holder = self.app.superuser().await;
+        let hold = "BEGIN; LOCK TABLE clients";
+        holder.batch_execute(hold).await.expect("held");
+        holder
+    }
+
     /// How many statements have been made, once PostgreSQL has counted them.
     async fn statements(&self) -> i64 {
         // Sessions tell when they are idle, a second apart at most.
@@ -68,11 +76,7 @@ impl Stage {
 async fn what_waits_goes_together() {
     let stage = Stage::of(20).await;
     let before = stage.statements().await;
-    let holder = stage.app.superuser().await;
-    holder
-        .batch_execute("BEGIN; LOCK TABLE clients")
-        .await
-        .expect("held");
+    let holder = stage.hold().await;
     // As many lanes as there are wait for the lock, the other reads for them.
     let mut reads = stage.both_lanes().await;
     reads.extend(stage.ids[2..].iter().map(|id| stage.read(id)));
@@ -92,11 +96,7 @@ async fn who_floods_waits_for_itself() {
     let stage = Stage::of(2).await;
     let other = stage.app.org("Ajena").await.platform_admin();
     let theirs = other.create(client("Eva")).await.expect("created").id;
-    let holder = stage.app.superuser().await;
-    holder
-        .batch_execute("BEGIN; LOCK TABLE clients")
-        .await
-        .expect("held");
+    let holder = stage.hold().await;
     let mut reads = stage.both_lanes().await;
     reads.extend((0..40).map(|_| stage.read(&stage.ids[0])));
     let beside = tokio::spawn(async move { other.get(&theirs).await });
@@ -125,11 +125,7 @@ async fn who_floods_waits_for_itself() {
 #[tokio::test]
 async fn who_hangs_up_takes_nobody_along() {
     let stage = Stage::of(12).await;
-    let holder = stage.app.superuser().await;
-    holder
-        .batch_execute("BEGIN; LOCK TABLE clients")
-        .await
-        .expect("held");
+    let holder = stage.hold().await;
     let mut reads = stage.both_lanes().await;
     reads.extend(stage.ids[2..].iter().map(|id| stage.read(id)));
     sleep(Duration::from_millis(100)).await;
