@@ -151,13 +151,13 @@ async fn outlived() -> (Failure, Failure) {
     let writes = async { root.patch(&id, patch).await.expect_err("it cannot finish") };
     let stop = async {
         let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
-        while holder
-            .query_one(waiting, &[])
-            .await
-            .expect("asked")
-            .get::<_, i64>(0)
-            < 2
-        {
+        let began = Instant::now();
+        // No longer than they wait for it: one may give up before the other is there.
+        while began.elapsed() < Duration::from_secs(2) {
+            let row = holder.query_one(waiting, &[]).await.expect("asked");
+            if row.get::<_, i64>(0) >= 2 {
+                break;
+            }
             sleep(Duration::from_millis(5)).await;
         }
         service.tell(Signal::SIGTERM);
