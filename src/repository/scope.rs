@@ -2,7 +2,7 @@
 //!
 //! The wall in Rust: every query starts at [`Scope::clients`] or
 //! [`Scope::events`] or filters by [`Scope::organization`]. The wall in SQL: every transaction begins with
-//! [`Scope::begin_sql`], which takes a role under row-level security.
+//! [`Scope::wall`], which takes a role under row-level security.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use diesel::prelude::*;
 use uuid::Uuid;
 
 use super::schema::{clients, events};
-use super::statement::Value;
+use super::statement::{Statement, Value};
 use crate::domain::ids::{OrganizationId, UserId};
 use crate::domain::principal::Principal;
 use crate::error::{Error, Problem};
@@ -30,6 +30,27 @@ pub(super) enum Mode {
     Snapshot,
     /// Reads and writes.
     Write,
+}
+
+impl Mode {
+    /// How a transaction of it begins.
+    pub(super) fn begin(self) -> &'static str {
+        match self {
+            Self::Snapshot => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+            Self::Write => "BEGIN",
+        }
+    }
+}
+
+/// What holds for a transaction of `$role`, after BEGIN.
+macro_rules! settings {
+    ($role:literal) => {
+        concat!(
+            "SELECT set_config('role', '",
+            $role,
+            "', true), set_config('statement_timeout', ?, true), set_config('app.actor_id', ?, true)"
+        )
+    };
 }
 
 impl Scope {
@@ -104,26 +125,22 @@ impl Scope {
         }
     }
 
-    /// Begins a transaction behind the wall in SQL, in one round trip. The
-    /// role and the settings end with the transaction: a session-level one
-    /// would wait for the pool's next user.
+    /// Takes a transaction behind the wall in SQL. The role and the settings end
+    /// with it: a session-level one would wait for the pool's next user.
     ///
-    /// No statement of it takes longer than `most`.
-    pub(super) fn begin_sql(&self, mode: Mode, most: Duration) -> String {
-        let begin = match mode {
-            Mode::Snapshot => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-            Mode::Write => "BEGIN",
-        };
-        let (actor, most) = (self.actor, most.as_millis().max(1));
-        let begin = format!("{begin}; SET LOCAL statement_timeout = {most}");
+    /// No further statement of it takes longer than `most`.
+    pub(super) fn wall(&self, most: Duration) -> Statement<'static, ()> {
+        let most = Value::Owned(most.as_millis().max(1).to_string());
+        let actor = Value::Owned(self.actor.to_string());
         match self.organization {
-            Some(organization) => format!(
-                "{begin}; SET LOCAL ROLE nvito_clients_tenant; \
-                 SET LOCAL app.organization_id = '{organization}'; SET LOCAL app.actor_id = '{actor}'"
+            Some(organization) => Statement::new(
+                concat!(
+                    settings!("nvito_clients_tenant"),
+                    ", set_config('app.organization_id', ?, true)"
+                ),
+                vec![most, actor, Value::Owned(organization.to_string())],
             ),
-            None => format!(
-                "{begin}; SET LOCAL ROLE nvito_clients_platform; SET LOCAL app.actor_id = '{actor}'"
-            ),
+            None => Statement::new(settings!("nvito_clients_platform"), vec![most, actor]),
         }
     }
 }

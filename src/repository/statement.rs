@@ -24,6 +24,7 @@ pub(super) enum Value<'a> {
     BigInt(i64),
     Bytes(&'a [u8]),
     Text(&'a str),
+    Owned(String),
     MaybeText(Option<&'a str>),
     Uuid(Uuid),
     MaybeUuid(Option<Uuid>),
@@ -44,6 +45,13 @@ impl<'a, Row> Statement<'a, Row> {
     }
 }
 
+impl Statement<'static, ()> {
+    /// One without values, which answers nothing.
+    pub(super) fn plain(sql: &'static str) -> Self {
+        Self::new(sql, Vec::new())
+    }
+}
+
 impl<Row> QueryFragment<Pg> for Statement<'_, Row> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         let mut pieces = self.sql.split('?');
@@ -53,6 +61,7 @@ impl<Row> QueryFragment<Pg> for Statement<'_, Row> {
                 Value::BigInt(value) => out.push_bind_param::<BigInt, _>(value),
                 Value::Bytes(value) => out.push_bind_param::<Binary, _>(value),
                 Value::Text(value) => out.push_bind_param::<Text, _>(value),
+                Value::Owned(value) => out.push_bind_param::<Text, _>(value),
                 Value::MaybeText(value) => out.push_bind_param::<Nullable<Text>, _>(value),
                 Value::Uuid(value) => out.push_bind_param::<SqlUuid, _>(value),
                 Value::MaybeUuid(value) => out.push_bind_param::<Nullable<SqlUuid>, _>(value),

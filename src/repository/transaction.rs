@@ -9,14 +9,13 @@ use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use diesel::pg::Pg;
-use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
-use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
+use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use tokio::time::{Instant, timeout};
 
 use super::pool::Held;
 use super::scope::Mode;
+use super::statement::Statement;
 use super::{Database, Scope, error};
 use crate::error::{Error, Reason, Result};
 
@@ -90,10 +89,15 @@ impl Transaction {
     /// the first ones as the first of them.
     pub(super) async fn open(&self) -> Result<()> {
         let left = self.deadline.saturating_duration_since(Instant::now());
-        let sql = self.scope.begin_sql(self.mode, left.min(STATEMENT));
-        let mut connection = self.connection();
-        match timeout(BEGIN, connection.batch_execute(&sql)).await {
-            Ok(begun) => Ok(begun?),
+        let begin = Statement::<()>::plain(self.mode.begin());
+        let enter = self.scope.wall(left.min(STATEMENT));
+        // Prepared: parsed at each call they would take as long as a short answer.
+        let (mut first, mut second) = (self.connection(), self.connection());
+        let both = async {
+            tokio::try_join!(biased; begin.execute(&mut first), enter.execute(&mut second))
+        };
+        match timeout(BEGIN, both).await {
+            Ok(begun) => Ok(begun.map(drop)?),
             Err(silence) => {
                 self.database.forget_connections();
                 Err(Error::System {
@@ -145,7 +149,7 @@ impl Transaction {
         self.ending.store(true, Ordering::Relaxed);
         let mut connection = self.connection();
         // Prepared, so that it waits behind a statement that is being prepared.
-        let commit = diesel_async::RunQueryDsl::execute(Commit, &mut connection);
+        let commit = Statement::<()>::plain("COMMIT").execute(&mut connection);
         let both = async { tokio::join!(biased; last, commit) };
         let Ok((last, commit)) = timeout(END, both).await else {
             return Err(Error::CommitOutcomeUnknown {
@@ -203,20 +207,6 @@ impl Drop for Transaction {
             self.database.abandon(held);
         }
     }
-}
-
-struct Commit;
-
-impl QueryFragment<Pg> for Commit {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql("COMMIT");
-        Ok(())
-    }
-}
-
-impl QueryId for Commit {
-    type QueryId = Self;
-    const HAS_STATIC_QUERY_ID: bool = true;
 }
 
 /// It has a connection until it is dropped.

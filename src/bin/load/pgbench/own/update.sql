@@ -2,8 +2,7 @@
 \set r random(1, 9000000000000000000)
 \startpipeline
 BEGIN;
-SET LOCAL ROLE nvito_clients_tenant;
-SELECT set_config('statement_timeout', '10000', true), set_config('app.organization_id', :organization, true), set_config('app.actor_id', :actor, true);
+SELECT set_config('role', 'nvito_clients_tenant', true), set_config('statement_timeout', '10000', true), set_config('app.actor_id', :actor, true), set_config('app.organization_id', :organization, true);
 INSERT INTO idempotent_requests (actor_id, request_id, fingerprint) VALUES (:actor, lpad(to_hex(:r::bigint), 32, '0')::uuid, '\x9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08') ON CONFLICT (actor_id, request_id) DO UPDATE SET fingerprint = idempotent_requests.fingerprint RETURNING fingerprint, answer;
 SELECT id, organization_id, name, email, phone, phone_e164, type, status, rfc, business_name, billing_address, acquisition_source, acquisition_detail, notes, assigned_to_id, created_by, created_at, updated_at, deleted_at, version FROM clients WHERE organization_id = :organization AND id = :client AND deleted_at IS NULL FOR NO KEY UPDATE;
 \endpipeline
