@@ -2,10 +2,11 @@
 //!
 //! While a statement is on its way, what is asked for meanwhile waits and goes
 //! with the next one: nobody is waited for, so a single caller is served at once,
-//! and under load a round trip is shared by as many as there are. One statement at
-//! a time serves more than two side by side would; only while it is slow, another
-//! lane serves those who wait. Organizations take turns, so who asks for
-//! little is served at once beside who floods.
+//! and under load a round trip is shared by half of those there are: while
+//! PostgreSQL works for them, the others get their answers and ask again. One
+//! statement at a time serves more than two side by side would; only while it is
+//! slow, another lane serves those who wait. Organizations take turns, so who asks
+//! for little is served at once beside who floods.
 //!
 //! A statement reads for callers of several tenants, so it cannot take the role
 //! of one. Each key names its organization, the function in SQL looks for both
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 use diesel_async::AsyncPgConnection;
 use tokio::sync::oneshot;
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::Database;
@@ -161,12 +163,16 @@ impl<P: Point> State<P> {
         Some(self.number)
     }
 
-    /// What a lane does next. It is closed when that is nothing, in the same
-    /// moment: who comes now opens another.
-    fn next_of(&mut self, lane: u64) -> Vec<Asked<P>> {
+    /// What a lane does next after it has answered so many calls. It is closed when
+    /// that is nothing, in the same moment: who comes now opens another.
+    fn next_of(&mut self, lane: u64, answered: usize) -> Vec<Asked<P>> {
         let mut others = self.lanes.iter().filter(|(number, _)| **number != lane);
         let is_needed = others.all(|(_, since)| since.elapsed() >= SLOW);
-        let next = if is_needed { self.next() } else { Vec::new() };
+        let next = if is_needed {
+            self.next(self.share(answered))
+        } else {
+            Vec::new()
+        };
         if next.is_empty() {
             self.lanes.remove(&lane);
         } else {
@@ -191,11 +197,23 @@ impl<P: Point> State<P> {
         queue.push_back(asked);
     }
 
-    /// One call of each tenant in turn, as many as go into one statement. Whoever
-    /// hung up or is late is not among them.
-    fn next(&mut self) -> Vec<Asked<P>> {
+    /// How many calls go with the next statement: half of those who wait and those
+    /// who have just been `answered`. Were it all who wait, there would be few when
+    /// it is done, and while these are served the rest would gather again:
+    /// PostgreSQL and the service in turns, each idle while the other works.
+    fn share(&self, answered: usize) -> usize {
+        let waiting: usize = self.waiting.values().map(VecDeque::len).sum();
+        (waiting + answered).div_ceil(2)
+    }
+
+    /// One call of each tenant in turn, `most` of them and as many as go into one
+    /// statement. Whoever hung up or is late is not among them.
+    fn next(&mut self, most: usize) -> Vec<Asked<P>> {
         let (mut next, mut keys) = (Vec::new(), 0);
-        while let Some(tenant) = self.turns.pop_front() {
+        while next.len() < most {
+            let Some(tenant) = self.turns.pop_front() else {
+                break;
+            };
             let Some(queue) = self.waiting.get_mut(&tenant) else {
                 continue;
             };
@@ -234,11 +252,15 @@ struct Lane<P: Point> {
 
 impl<P: Point> Lane<P> {
     async fn run(self) {
+        // Whose call has been read already comes along with the first.
+        yield_now().await;
+        let mut answered = 0;
         loop {
-            let mut asked = self.gather.state().next_of(self.number);
+            let mut asked = self.gather.state().next_of(self.number, answered);
             if asked.is_empty() {
                 return;
             }
+            answered = asked.len();
             let keys = asked.iter().flat_map(|asked| asked.keys.clone()).collect();
             let patience = asked.iter().map(|asked| asked.deadline).max();
             let found = tokio::select! {

@@ -55,12 +55,14 @@ async fn who_asks_for_little_is_next_beside_who_floods() {
     let (single, answer) = asked(&[77]);
     state.push(tenant(2), single);
     answers.push(answer);
-    assert_eq!(keys(&state.next()), [0, 77]);
-    assert_eq!(keys(&state.next()), [1]);
+    assert_eq!(keys(&state.next(usize::MAX)), [0, 77]);
+    assert_eq!(keys(&state.next(usize::MAX)), [1]);
     for number in 2..10 {
-        assert_eq!(keys(&state.next()), [number]);
+        assert_eq!(keys(&state.next(usize::MAX)), [number]);
     }
-    assert!(state.next().is_empty() && state.waiting.is_empty() && state.turns.is_empty());
+    assert!(
+        state.next(usize::MAX).is_empty() && state.waiting.is_empty() && state.turns.is_empty()
+    );
 }
 
 #[tokio::test]
@@ -74,8 +76,27 @@ async fn who_hung_up_or_is_late_is_left_out() {
     for asked in [gone, late, there] {
         state.push(tenant(1), asked);
     }
-    assert_eq!(keys(&state.next()), [3]);
-    assert!(state.next().is_empty());
+    assert_eq!(keys(&state.next(usize::MAX)), [3]);
+    assert!(state.next(usize::MAX).is_empty());
+}
+
+#[tokio::test]
+async fn half_goes_while_the_other_half_is_answered() {
+    let gather = Gather::<Number>::default();
+    let mut state = gather.state();
+    let mut answers = Vec::new();
+    for number in 0..11 {
+        let (one, answer) = asked(&[number]);
+        state.push(tenant(u128::from(number % 3)), one);
+        answers.push(answer);
+    }
+    let lane = state.open().expect("somebody waits");
+    let sizes = [0, 6, 5].map(|answered| state.next_of(lane, answered).len());
+    assert_eq!(sizes, [6, 5, 0]);
+    let (single, _answer) = asked(&[77]);
+    state.push(tenant(1), single);
+    let lane = state.open().expect("somebody waits");
+    assert_eq!(keys(&state.next_of(lane, 0)), [77], "nobody is waited for");
 }
 
 #[tokio::test]
@@ -114,20 +135,20 @@ async fn another_lane_is_there_only_while_the_first_is_slow() {
     assert_eq!(state.open(), None, "nobody waits");
     wait(&mut state);
     let first = state.open().expect("the first");
-    assert_eq!(state.next_of(first).len(), 1);
+    assert_eq!(state.next_of(first, 1).len(), 1);
     wait(&mut state);
     assert_eq!(state.open(), None, "it will soon be back");
     tokio::time::advance(SLOW).await;
     let second = state.open().expect("the first is slow");
-    assert_eq!(state.next_of(second).len(), 1);
+    assert_eq!(state.next_of(second, 1).len(), 1);
     wait(&mut state);
     tokio::time::advance(SLOW).await;
     assert_eq!(state.open(), None, "there are no more than two");
-    assert_eq!(state.next_of(second).len(), 1, "the first is still slow");
+    assert_eq!(state.next_of(second, 1).len(), 1, "the first is still slow");
     wait(&mut state);
-    assert!(state.next_of(first).is_empty(), "the second is quick");
-    assert_eq!(state.next_of(second).len(), 1, "nobody is forgotten");
-    assert!(state.next_of(second).is_empty() && state.lanes.is_empty());
+    assert!(state.next_of(first, 1).is_empty(), "the second is quick");
+    assert_eq!(state.next_of(second, 1).len(), 1, "nobody is forgotten");
+    assert!(state.next_of(second, 1).is_empty() && state.lanes.is_empty());
     wait(&mut state);
     assert!(state.open().is_some(), "and from the beginning");
 }
