@@ -1,12 +1,12 @@
 //! Point reads of many callers in one statement.
 //!
 //! While a statement is on its way, what is asked for meanwhile waits and goes
-//! with the next one: nobody is waited for, so a single caller is served at once,
-//! and under load a round trip is shared by half of those there are: while
-//! PostgreSQL works for them, the others get their answers and ask again. One
-//! statement at a time serves more than two side by side would; only while it is
-//! slow, another lane serves those who wait. Organizations take turns, so who asks
-//! for little is served at once beside who floods.
+//! with one of the next: no timer, so a single caller is served at once, and under
+//! load a round trip is shared by half of those there are: while PostgreSQL works
+//! for them, the others get their answers and ask again. One statement at a time
+//! serves more than two side by side would; only while it is slow, another lane
+//! serves those who wait. Organizations take turns, so who asks for little is
+//! served soon beside who floods.
 //!
 //! A statement reads for callers of several tenants, so it cannot take the role
 //! of one. Each key names its organization, the function in SQL looks for both
@@ -163,13 +163,13 @@ impl<P: Point> State<P> {
         Some(self.number)
     }
 
-    /// What a lane does next after it has answered so many calls. It is closed when
+    /// What a lane does next after a statement for so many calls. It is closed when
     /// that is nothing, in the same moment: who comes now opens another.
-    fn next_of(&mut self, lane: u64, answered: usize) -> Vec<Asked<P>> {
+    fn next_of(&mut self, lane: u64, before: usize) -> Vec<Asked<P>> {
         let mut others = self.lanes.iter().filter(|(number, _)| **number != lane);
         let is_needed = others.all(|(_, since)| since.elapsed() >= SLOW);
         let next = if is_needed {
-            self.next(self.share(answered))
+            self.next(self.half(before))
         } else {
             Vec::new()
         };
@@ -198,12 +198,17 @@ impl<P: Point> State<P> {
     }
 
     /// How many calls go with the next statement: half of those who wait and those
-    /// who have just been `answered`. Were it all who wait, there would be few when
-    /// it is done, and while these are served the rest would gather again:
-    /// PostgreSQL and the service in turns, each idle while the other works.
-    fn share(&self, answered: usize) -> usize {
+    /// who went `before`, as they are about to ask again. Were it all who wait, there
+    /// would be few when it is done, and while these are served the rest would gather
+    /// again: PostgreSQL and the service in turns, each idle while the other works.
+    /// The price: of a burst half waits for a second statement. Beside a lane that is
+    /// slow nobody is left behind.
+    fn half(&self, before: usize) -> usize {
+        if self.lanes.len() > 1 {
+            return usize::MAX;
+        }
         let waiting: usize = self.waiting.values().map(VecDeque::len).sum();
-        (waiting + answered).div_ceil(2)
+        (waiting + before).div_ceil(2)
     }
 
     /// One call of each tenant in turn, `most` of them and as many as go into one
@@ -252,15 +257,15 @@ struct Lane<P: Point> {
 
 impl<P: Point> Lane<P> {
     async fn run(self) {
-        // Whose call has been read already comes along with the first.
+        // Calls that are ready as well, as they came in one packet, come along.
         yield_now().await;
-        let mut answered = 0;
+        let mut before = 0;
         loop {
-            let mut asked = self.gather.state().next_of(self.number, answered);
+            let mut asked = self.gather.state().next_of(self.number, before);
             if asked.is_empty() {
                 return;
             }
-            answered = asked.len();
+            before = asked.len();
             let keys = asked.iter().flat_map(|asked| asked.keys.clone()).collect();
             let patience = asked.iter().map(|asked| asked.deadline).max();
             let found = tokio::select! {

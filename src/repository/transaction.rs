@@ -3,7 +3,8 @@
 //!
 //! Statements that are joined in one round trip are polled in order (`biased`):
 //! PostgreSQL does them in that order, and after one that failed it refuses the
-//! next with an error that explains nothing.
+//! next with an error that explains nothing. (Not after BEGIN itself: what then
+//! follows meets a login role that sees no row.)
 
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -86,10 +87,11 @@ impl Transaction {
     }
 
     /// BEGIN with role and settings: before any other statement, or joined with
-    /// the first ones as the first of them.
+    /// the first ones as the first of them. Those must be prepared as well: they
+    /// wait behind a statement that is being prepared, `batch_execute` does not.
     pub(super) async fn open(&self) -> Result<()> {
         let left = self.deadline.saturating_duration_since(Instant::now());
-        let begin = Statement::<()>::plain(self.mode.begin());
+        let begin = Statement::plain(self.mode.begin());
         let enter = self.scope.wall(left.min(STATEMENT));
         // Prepared: parsed at each call they would take as long as a short answer.
         let (mut first, mut second) = (self.connection(), self.connection());
@@ -149,7 +151,7 @@ impl Transaction {
         self.ending.store(true, Ordering::Relaxed);
         let mut connection = self.connection();
         // Prepared, so that it waits behind a statement that is being prepared.
-        let commit = Statement::<()>::plain("COMMIT").execute(&mut connection);
+        let commit = Statement::plain("COMMIT").execute(&mut connection);
         let both = async { tokio::join!(biased; last, commit) };
         let Ok((last, commit)) = timeout(END, both).await else {
             return Err(Error::CommitOutcomeUnknown {

@@ -245,7 +245,8 @@ mod tests {
     fn an_outline_is_what_is_done_to_which_tables() {
         let statements = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
         let builder: Vec<String> = statements(&[
-            "BEGIN; SET LOCAL ROLE x",
+            "BEGIN",
+            "SELECT set_config('role', 'x', true)",
             r#"SELECT "clients"."id" FROM "clients" WHERE x"#,
             "COMMIT",
         ]);

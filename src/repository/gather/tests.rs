@@ -91,7 +91,7 @@ async fn half_goes_while_the_other_half_is_answered() {
         answers.push(answer);
     }
     let lane = state.open().expect("somebody waits");
-    let sizes = [0, 6, 5].map(|answered| state.next_of(lane, answered).len());
+    let sizes = [0, 6, 5].map(|before| state.next_of(lane, before).len());
     assert_eq!(sizes, [6, 5, 0]);
     let (single, _answer) = asked(&[77]);
     state.push(tenant(1), single);
