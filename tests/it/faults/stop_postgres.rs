@@ -40,9 +40,11 @@ pub(crate) async fn run(size: Size) -> Vec<Line> {
 /// With `synchronous_commit = off`: the last acknowledged writes are in memory
 /// only, and gone.
 pub(crate) async fn control(size: Size) -> Vec<Line> {
-    let rounds = size.pick(2, 5);
-    let mut lost = 0;
-    for _ in 0..rounds {
+    let (least, most) = (size.pick(2, 5), 10);
+    let (mut lost, mut rounds) = (0, 0);
+    // A crash may come when all has just been written: then another must show it.
+    while rounds < least || lost == 0 && rounds < most {
+        rounds += 1;
         let mut site = Site::start(&[
             ("synchronous_commit", "off"),
             ("wal_writer_delay", "10s"),
