@@ -22,6 +22,7 @@ fn main() -> ExitCode {
     };
     let runtime = Builder::new_multi_thread()
         .worker_threads(config.threads)
+        .on_thread_park(telemetry::rest)
         .enable_all()
         .build();
     let ran = runtime

@@ -1,5 +1,7 @@
 //! The log: for a person at a terminal, JSON anywhere else.
 
+mod lines;
+
 use std::io::{self, IsTerminal};
 use std::panic;
 
@@ -7,6 +9,9 @@ use tracing_subscriber::filter::{FilterExt, LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
+
+use lines::Lines;
+pub use lines::rest;
 
 /// The target of the spans of calls.
 pub const SPANS: &str = "calls";
@@ -37,13 +42,13 @@ impl Telemetry {
 pub fn start(filter: &Targets) -> Telemetry {
     let lines: Box<dyn Layer<_> + Send + Sync> = if io::stderr().is_terminal() {
         fmt::layer()
-            .with_writer(io::stderr)
+            .with_writer(Lines)
             .with_target(false)
             .compact()
             .boxed()
     } else {
         fmt::layer()
-            .with_writer(io::stderr)
+            .with_writer(Lines)
             .json()
             .flatten_event(true)
             .boxed()
