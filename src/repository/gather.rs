@@ -14,6 +14,8 @@
 //! before anybody gets it: [`Point::belongs`].
 
 use std::collections::{HashMap, VecDeque};
+use std::convert::Infallible;
+use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -104,7 +106,7 @@ impl<P: Point> Gather<P> {
         keys: Vec<P::Key>,
         deadline: Instant,
     ) -> Result<Vec<Option<P>>> {
-        let (reply, mut answer) = oneshot::channel();
+        let (reply, answer) = oneshot::channel();
         let asked = Asked {
             keys,
             deadline,
@@ -119,18 +121,8 @@ impl<P: Point> Gather<P> {
             state.open()
         };
         self.run(opened, database);
-        let answer = loop {
-            tokio::select! {
-                biased;
-                answer = &mut answer => break answer,
-                () = sleep(SLOW) => {
-                    let opened = self.state().open();
-                    self.run(opened, database);
-                }
-            }
-        };
         // Without an answer its lane has panicked.
-        answer.map_err(Error::internal)?
+        answer.await.map_err(Error::internal)?
     }
 
     /// Sets a lane to work that was opened.
@@ -272,20 +264,38 @@ impl<P: Point> Lane<P> {
                 biased;
                 found = read(&self.database, keys, patience) => found,
                 () = gone(&mut asked) => continue,
+                never = self.open_another_once_slow() => match never {},
             };
             answer(asked, found);
         }
     }
+
+    /// Once the statement is slow, another lane is for those who wait by then; who
+    /// comes later opens it.
+    async fn open_another_once_slow(&self) -> Infallible {
+        sleep(SLOW).await;
+        let opened = self.gather.state().open();
+        self.gather.run(opened, &self.database);
+        pending().await
+    }
 }
 
 impl<P: Point> Drop for Lane<P> {
-    /// After a panic: nobody is to wait for a lane that is not there.
+    /// After a panic: nobody is to wait for a lane that is not there, nor for one that
+    /// is slow.
     fn drop(&mut self) {
-        let mut state = self.gather.state();
-        if state.lanes.remove(&self.number).is_some() && state.lanes.is_empty() {
-            state.waiting.clear();
-            state.turns.clear();
-        }
+        let opened = {
+            let mut state = self.gather.state();
+            if state.lanes.remove(&self.number).is_none() {
+                return;
+            }
+            if state.lanes.is_empty() {
+                state.waiting.clear();
+                state.turns.clear();
+            }
+            state.open()
+        };
+        self.gather.run(opened, &self.database);
     }
 }
 
