@@ -11,20 +11,19 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout, timeout_at};
 use tonic::body::Body;
+use tonic::service::Routes;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
-use tower::{Layer as _, ServiceBuilder};
+use tower::ServiceBuilder;
 
 use crate::config::{Auth, Config, DatabaseConfig, Place, ServerConfig};
 use crate::error::{Cause, Reason};
-use crate::grpc::layers::{Admission, CallLayer, DeadlineLayer, Drain, MESSAGE_MOST, catch_panic};
+use crate::grpc::layers::{Admission, CallLayer, DeadlineLayer, Drain, catch_panic};
 use crate::grpc::proto::FILE_DESCRIPTOR_SET;
-use crate::grpc::proto::client_service_server::{ClientServiceServer, SERVICE_NAME as CLIENTS};
-use crate::grpc::proto::directory_service_server::{
-    DirectoryServiceServer, SERVICE_NAME as DIRECTORY,
-};
-use crate::grpc::proto::event_service_server::{EventServiceServer, SERVICE_NAME as EVENTS};
-use crate::grpc::{Clients, Directory, Events, Gate, Identity, IdentityLayer};
+use crate::grpc::proto::client_service_server::SERVICE_NAME as CLIENTS;
+use crate::grpc::proto::directory_service_server::SERVICE_NAME as DIRECTORY;
+use crate::grpc::proto::event_service_server::SERVICE_NAME as EVENTS;
+use crate::grpc::{Gate, Identity, IdentityLayer, Services};
 use crate::jwt::Verifier;
 use crate::listener::{self, AnswerLayer, Incoming};
 use crate::metrics::{Endpoint, Metrics};
@@ -137,38 +136,24 @@ pub async fn run(
     metrics.watch_standbys(&databases.standbys);
 
     let gate = Gate::new(databases.clone(), config.policy.clone(), metrics.clone());
-    let clients = ClientServiceServer::new(Clients::new(gate.clone()))
-        .max_decoding_message_size(MESSAGE_MOST);
-    let events =
-        EventServiceServer::new(Events::new(gate.clone())).max_decoding_message_size(MESSAGE_MOST);
-    let directory =
-        DirectoryServiceServer::new(Directory::new(gate)).max_decoding_message_size(MESSAGE_MOST);
     let identified = IdentityLayer::new(identity.clone(), config.in_flight, metrics.clone());
-    let (reflection, reflection_alpha) = if config.reflection {
-        (
-            Some(reflection().build_v1()?),
-            Some(reflection().build_v1alpha()?),
-        )
-    } else {
-        (None, None)
-    };
+    let mut others = Routes::new(health);
+    if config.reflection {
+        others = others
+            .add_service(reflection().build_v1()?)
+            .add_service(reflection().build_v1alpha()?);
+    }
+    let services = Services::new(&gate, &identified, others);
     let (drain, draining) = Drain::new();
-    let router = listener::server(&config.listener)
-        .layer(
-            ServiceBuilder::new()
-                .layer(AnswerLayer)
-                .layer(CallLayer::new(metrics.clone()))
-                .map_response(|answer: http::Response<_>| answer.map(Body::new))
-                .layer(catch_panic())
-                .layer(DeadlineLayer(draining.clone()))
-                .layer(Admission::new(config.in_flight, draining, metrics)),
-        )
-        .add_service(health)
-        .add_service(identified.layer(clients))
-        .add_service(identified.layer(events))
-        .add_service(identified.layer(directory))
-        .add_optional_service(reflection)
-        .add_optional_service(reflection_alpha);
+    let server = listener::server(&config.listener).layer(
+        ServiceBuilder::new()
+            .layer(AnswerLayer)
+            .layer(CallLayer::new(metrics.clone()))
+            .map_response(|answer: http::Response<_>| answer.map(Body::new))
+            .layer(catch_panic())
+            .layer(DeadlineLayer(draining.clone()))
+            .layer(Admission::new(config.in_flight, draining, metrics)),
+    );
 
     let (close, closed) = oneshot::channel::<()>();
     let stopping = async move {
@@ -176,7 +161,7 @@ pub async fn run(
         let _ = closed.await;
     };
     let incoming = Incoming::new(listener, &config.listener);
-    let serving = router.serve_with_incoming_shutdown(incoming, stopping);
+    let serving = server.serve_with_incoming_shutdown(services, incoming, stopping);
     tokio::pin!(serving);
 
     let Databases { primary, standbys } = databases;

@@ -1,6 +1,7 @@
 //! Who acts, and what they may do (spec §9; api.md "Permissions").
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::domain::ids::{OrganizationId, UserId};
 use crate::error::Error;
@@ -62,7 +63,7 @@ pub enum Permission {
 /// Which roles hold which permission.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
-    admin_panel: Vec<Role>,
+    admin_panel: Arc<[Role]>,
 }
 
 impl Default for Policy {
@@ -75,7 +76,9 @@ impl Default for Policy {
 impl Policy {
     /// The policy in which `admin_panel` are the roles that work with clients.
     pub fn new(admin_panel: Vec<Role>) -> Self {
-        Self { admin_panel }
+        Self {
+            admin_panel: admin_panel.into(),
+        }
     }
 
     /// The roles that hold a permission.

@@ -21,13 +21,13 @@ use crate::domain::principal::Permission;
 use crate::repository::{CreateClient, DeleteClient, PurgeClient, UndeleteClient, UpdateClient};
 
 /// The clients of an organization.
-pub struct Clients {
+pub(super) struct Clients {
     gate: Gate,
 }
 
 impl Clients {
     /// The service behind `gate`.
-    pub fn new(gate: Gate) -> Self {
+    pub(super) fn new(gate: Gate) -> Self {
         Self { gate }
     }
 }

@@ -15,13 +15,13 @@ use crate::domain::principal::Permission;
 use crate::repository::{UpsertEvent, UpsertOrganization};
 
 /// Copies of what the neighbours own.
-pub struct Directory {
+pub(super) struct Directory {
     gate: Gate,
 }
 
 impl Directory {
     /// The service behind `gate`.
-    pub fn new(gate: Gate) -> Self {
+    pub(super) fn new(gate: Gate) -> Self {
         Self { gate }
     }
 }

@@ -12,13 +12,13 @@ use super::proto::{
 use crate::domain::principal::Permission;
 
 /// Whose the events are.
-pub struct Events {
+pub(super) struct Events {
     gate: Gate,
 }
 
 impl Events {
     /// The service behind `gate`.
-    pub fn new(gate: Gate) -> Self {
+    pub(super) fn new(gate: Gate) -> Self {
         Self { gate }
     }
 }

@@ -17,6 +17,7 @@ use crate::domain::principal::{Principal, Role};
 use crate::error::{Error, Reason, Result};
 use crate::jwt::{AUTHORIZATION, Verifier};
 
+pub(super) use layer::Identified;
 pub use layer::IdentityLayer;
 
 const USER_ID: &str = "x-user-id";

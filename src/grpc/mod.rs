@@ -10,17 +10,20 @@ mod identity;
 pub mod layers;
 mod messages;
 mod read;
+mod services;
 mod span;
 mod staleness;
 pub mod status;
 
+use clients::Clients;
+use directory::Directory;
+use events::Events;
+
 pub use call::Gate;
-pub use clients::Clients;
 pub use convert::mask::names as mask_names;
-pub use directory::Directory;
-pub use events::Events;
 pub use identity::{Identity, IdentityLayer};
 pub use layers::Class;
+pub use services::Services;
 
 /// The contract as Rust types.
 #[allow(

@@ -35,7 +35,8 @@ impl Gate {
         let allowed = call.staleness;
         if let Some(replica) = self.replica(allowed) {
             let there = call.on(&replica.database, half(call.deadline));
-            let attempt = work(there, message.clone());
+            // Boxed, as it is seldom there: in every read it would double the call.
+            let attempt = Box::pin(work(there, message.clone()));
             if let Some(answer) = self.attempt(&call, &replica, attempt).await {
                 self.metrics.read(Source::Standby);
                 let mut response = Response::new(answer);

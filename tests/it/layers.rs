@@ -39,11 +39,12 @@ fn the_order_is_the_one_that_is_written_down() {
         ".layer(catch_panic(",
         ".layer(DeadlineLayer(",
         ".layer(Admission::new(",
-        ".add_service(",
+        "serve_with_incoming_shutdown(services",
     ];
     let places = order.map(|layer| wiring.find(layer).expect(layer));
     assert!(places.is_sorted(), "{places:?}");
-    let limited = wiring.matches("max_decoding_message_size(MESSAGE_MOST)");
+    let services = include_str!("../../src/grpc/services.rs");
+    let limited = services.matches("max_decoding_message_size(MESSAGE_MOST)");
     assert_eq!(
         limited.count(),
         3,
