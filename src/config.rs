@@ -25,7 +25,7 @@ use crate::domain::principal::Policy;
 use crate::listener::ListenerConfig;
 
 pub use auth::Auth;
-use check::{number, place, roles, switch};
+use check::{connections, number, place, roles, switch};
 
 /// The gRPC service that owns the clients of an event company.
 ///
@@ -58,15 +58,15 @@ pub struct Cli {
     #[command(flatten)]
     standby: StandbyArgs,
 
-    /// Most connections to PostgreSQL, and to each standby.
+    /// Most connections to PostgreSQL, and to each standby. [default: 16; to one on this machine
+    /// four for each processor, 8 to 16]
     #[arg(
         long,
         global = true,
         env = "CLIENTS_DATABASE_CONNECTIONS",
-        default_value = "16",
         hide_env_values = true
     )]
-    database_connections: String,
+    database_connections: Option<String>,
 
     /// Where the private PostgreSQL lives. [default: the platform's data folder]
     #[arg(long, global = true, env = "CLIENTS_DATA_DIR", hide_env_values = true)]
@@ -281,12 +281,6 @@ impl Cli {
         let mut listener = self.listener.check(serves, &mut mistakes);
         let auth = self.auth.check(listen, knows_its_callers, &mut mistakes);
         let roles = roles(&self.admin_panel_roles, &mut mistakes);
-        let connections = number(
-            "CLIENTS_DATABASE_CONNECTIONS",
-            &self.database_connections,
-            1..=1000,
-            &mut mistakes,
-        );
         let drain = number(
             "CLIENTS_DRAIN_SECONDS",
             &self.drain_seconds,
@@ -307,6 +301,13 @@ impl Cli {
         };
         let metrics = self.metrics.check(&mut mistakes);
         let place = place(self.database_url.as_deref(), self.data_dir, &mut mistakes);
+        let connections = match &self.database_connections {
+            Some(connections) => {
+                let name = "CLIENTS_DATABASE_CONNECTIONS";
+                number(name, connections, 1..=1000, &mut mistakes)
+            }
+            None => connections(place.as_ref()),
+        };
         let given = !matches!(place, Some(Place::Private(_)));
         let standbys = self.standby.check(given, &mut mistakes);
         // Each standby has a pool, and is watched by a connection to either side.

@@ -1,6 +1,9 @@
 //! How one setting is read; what is wrong with it goes to the mistakes.
 
 use std::path::PathBuf;
+use std::thread::available_parallelism;
+
+use tokio_postgres::config::Host;
 
 use super::Place;
 use crate::domain::principal::Role;
@@ -87,4 +90,23 @@ pub(super) fn place(
             }
         },
     }
+}
+
+/// How many connections there are where nobody says so. A PostgreSQL on this machine has
+/// its processors: more sessions at work than a few for each of them only take turns with
+/// one another, and with the service (docs/performance.md).
+pub(super) fn connections(place: Option<&Place>) -> u64 {
+    const MOST: u64 = 16;
+    let is_here = match place {
+        Some(Place::Given(settings)) => {
+            let is_here = |host: &Host| matches!(host, Host::Unix(_));
+            settings.get_hosts().iter().all(is_here)
+        }
+        _ => true,
+    };
+    if !is_here {
+        return MOST;
+    }
+    let processors = available_parallelism().map_or(1, |processors| processors.get() as u64);
+    (4 * processors).clamp(8, MOST)
 }
