@@ -9,7 +9,7 @@ use crate::support::Cluster;
 #[allow(unreachable_pub, reason = "the fuzz targets have them from outside")]
 mod properties;
 
-fn corpus(target: &str) -> Vec<Vec<u8>> {
+pub(crate) fn corpus(target: &str) -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
     let files = fs::read_dir(folder.join(target)).expect("a corpus");
     let inputs: Vec<_> = files

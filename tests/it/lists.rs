@@ -4,6 +4,7 @@ mod orders;
 mod pages;
 mod search;
 mod tokens;
+mod trigrams;
 
 use nvito_clients::grpc::proto::{
     Client, CreateClientRequest, ListClientsRequest, ListClientsResponse, PageMeta,

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use nvito_clients::repository::migrations;
+use diesel_migrations::MigrationHarness;
+use nvito_clients::repository::migrations::{self, MIGRATIONS};
 use regex::Regex;
 use tokio_postgres::Client as Sql;
 
@@ -66,6 +67,28 @@ async fn up_down_up_leaves_the_same_schema() {
     let again = strings(&sql, DUMP).await;
     let changed: Vec<_> = first.iter().filter(|line| !again.contains(line)).collect();
     assert_eq!((changed, again.len()), (Vec::new(), first.len()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_step_back_leaves_what_was_before() {
+    let cluster = Cluster::get();
+    let database = cluster.empty_database().await;
+    let sql = cluster.superuser(&database).await;
+    let mut harness = cluster.harness(&database).await;
+    let mut steps = 0;
+    while harness
+        .has_pending_migration(MIGRATIONS)
+        .expect("the migrations are there")
+    {
+        let before = strings(&sql, DUMP).await;
+        let run = harness.run_next_migration(MIGRATIONS).expect("up");
+        let run = run.to_string();
+        harness.revert_last_migration(MIGRATIONS).expect("down");
+        assert_eq!(strings(&sql, DUMP).await, before, "{run}");
+        harness.run_next_migration(MIGRATIONS).expect("up again");
+        steps += 1;
+    }
+    assert!(steps >= 17, "{steps}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -90,20 +90,34 @@ impl Cluster {
         name
     }
 
+    /// The same where letters are those of a locale.
+    pub(crate) async fn empty_database_in(&self, locale: &str) -> String {
+        let name = Self::name();
+        let template = format!("template0 LOCALE '{locale}'");
+        self.create_database(&name, &template).await;
+        // As the README has it of a database, and template1 here.
+        let own = "ALTER SCHEMA public OWNER TO nvito_clients";
+        let superuser = self.superuser(&name).await;
+        superuser.batch_execute(own).await.expect("its own");
+        name
+    }
+
     /// Runs the migrations up to and with the one of this number.
     pub(crate) async fn migrate_to(&self, database: &str, last: &str) {
-        let (client, connection) = self
-            .service(database)
-            .connect(NoTls)
-            .await
-            .expect("PostgreSQL accepts");
-        let connection = AsyncPgConnection::try_from_client_and_connection(client, connection);
-        let mut harness = AsyncMigrationHarness::new(connection.await.expect("a connection"));
+        let mut harness = self.harness(database).await;
         let mut run = || {
             let run = harness.run_next_migration(migrations::MIGRATIONS);
             run.expect("it runs").to_string()
         };
         while run() != last {}
+    }
+
+    /// What runs the migrations of a database one by one.
+    pub(crate) async fn harness(&self, database: &str) -> AsyncMigrationHarness<AsyncPgConnection> {
+        let connecting = self.service(database).connect(NoTls).await;
+        let (client, connection) = connecting.expect("PostgreSQL accepts");
+        let connection = AsyncPgConnection::try_from_client_and_connection(client, connection);
+        AsyncMigrationHarness::new(connection.await.expect("a connection"))
     }
 
     fn name() -> String {
