@@ -90,3 +90,16 @@ fn secrets_are_redacted() {
     .expect("right");
     assert!(!format!("{config:?}").contains("hunter2"));
 }
+
+#[test]
+fn a_postgresql_on_this_machine_is_asked_by_its_processors() {
+    let connections = |arguments: &[&str]| check(arguments).expect("right").database.connections;
+    assert_eq!(connections(&["--database-url=postgres://db/x"]), 16);
+    let here = connections(&["--database-url=host=/run/postgresql dbname=x"]);
+    assert!((8..=16).contains(&here), "{here}");
+    assert_eq!(connections(&["--data-dir=x"]), here);
+    assert_eq!(
+        connections(&["--data-dir=x", "--database-connections=3"]),
+        3
+    );
+}

@@ -281,21 +281,13 @@ impl<P: Point> Lane<P> {
 }
 
 impl<P: Point> Drop for Lane<P> {
-    /// After a panic: nobody is to wait for a lane that is not there, nor for one that
-    /// is slow.
+    /// After a panic: nobody is to wait for a lane that is not there.
     fn drop(&mut self) {
-        let opened = {
-            let mut state = self.gather.state();
-            if state.lanes.remove(&self.number).is_none() {
-                return;
-            }
-            if state.lanes.is_empty() {
-                state.waiting.clear();
-                state.turns.clear();
-            }
-            state.open()
-        };
-        self.gather.run(opened, &self.database);
+        let mut state = self.gather.state();
+        if state.lanes.remove(&self.number).is_some() && state.lanes.is_empty() {
+            state.waiting.clear();
+            state.turns.clear();
+        }
     }
 }
 

@@ -24,7 +24,11 @@ fn calls(method: &str, code: &str) -> String {
 #[tokio::test]
 async fn calls_are_counted_by_method_and_code() {
     let folder = Folder::used();
-    let service = Service::start(&folder, &[("CLIENTS_METRICS_LISTEN", "127.0.0.1:0")]);
+    let settings = [
+        ("CLIENTS_METRICS_LISTEN", "127.0.0.1:0"),
+        ("CLIENTS_DATABASE_CONNECTIONS", "7"),
+    ];
+    let service = Service::start(&folder, &settings);
     let root = service.super_admin().await;
     let before = service.http("GET /metrics");
     assert_eq!(value(&before, &calls("ListClients", "OK")).to_bits(), 0);
@@ -58,7 +62,7 @@ async fn calls_are_counted_by_method_and_code() {
         ),
         ("nvito_clients_calls_in_flight ".to_owned(), 0),
         ("nvito_clients_tenant_wall_alarms_total ".to_owned(), 0),
-        ("nvito_clients_pool_connections_max ".to_owned(), 16),
+        ("nvito_clients_pool_connections_max ".to_owned(), 7),
         ("nvito_clients_pool_waiting ".to_owned(), 0),
     ] {
         assert_eq!(value(&answer, &series).to_bits(), f64::from(expected).to_bits(), "{series}");

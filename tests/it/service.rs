@@ -62,7 +62,7 @@ fn help_names_every_variable_and_its_default() {
             "[default: SUPER_ADMIN,PLATFORM_ADMIN]",
         ),
         ("CLIENTS_REFLECTION", "[default: on]"),
-        ("CLIENTS_DATABASE_CONNECTIONS", "[default: 16]"),
+        ("CLIENTS_DATABASE_CONNECTIONS", "[default: 16;"),
         ("CLIENTS_THREADS", "[default: half of the processors"),
         ("CLIENTS_DRAIN_SECONDS", "[default: 10]"),
         ("CLIENTS_METRICS_LISTEN", "[default: off]"),
