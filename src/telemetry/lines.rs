@@ -1,9 +1,9 @@
 //! Lines of the log that go out together.
 //!
-//! A write to standard error for each call would cost a short call as much as
-//! anything else that is done for it. A thread that tells when it is about to rest
-//! ([`rest`]) keeps its lines until then, for a tenth of a second at most while it
-//! goes on logging. Whatever is as grave as a warning goes at once, with all that
+//! A write to standard error for each line costs short calls some hundredths of what
+//! there can be a second (docs/performance.md). A thread that tells when it is about
+//! to rest ([`rest`]) keeps its lines until then, for a tenth of a second at most
+//! while it goes on logging. Whatever is as grave as a warning goes at once, with all that
 //! the thread has kept; so does every line of another thread. A process that is
 //! killed (SIGKILL) takes what was kept with it.
 
