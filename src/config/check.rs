@@ -100,7 +100,7 @@ pub(super) fn connections(place: Option<&Place>) -> u64 {
     let is_here = match place {
         Some(Place::Given(settings)) => {
             let is_here = |host: &Host| matches!(host, Host::Unix(_));
-            settings.get_hosts().iter().all(is_here)
+            settings.get_hostaddrs().is_empty() && settings.get_hosts().iter().all(is_here)
         }
         _ => true,
     };

@@ -94,7 +94,9 @@ fn secrets_are_redacted() {
 #[test]
 fn a_postgresql_on_this_machine_is_asked_by_its_processors() {
     let connections = |arguments: &[&str]| check(arguments).expect("right").database.connections;
-    assert_eq!(connections(&["--database-url=postgres://db/x"]), 16);
+    for elsewhere in ["postgres://db/x", "hostaddr=192.0.2.1 dbname=x"] {
+        assert_eq!(connections(&["--database-url", elsewhere]), 16);
+    }
     let here = connections(&["--database-url=host=/run/postgresql dbname=x"]);
     assert!((8..=16).contains(&here), "{here}");
     assert_eq!(connections(&["--data-dir=x"]), here);
