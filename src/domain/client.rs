@@ -216,6 +216,12 @@ impl Etag {
         Self(version)
     }
 
+    /// The etag after one more write.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+
     /// Fails with `ETAG_MISMATCH` when a caller names another version.
     pub fn check(self, named: Option<&str>) -> Result<(), Error> {
         match named {

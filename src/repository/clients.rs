@@ -1,18 +1,19 @@
 //! One client: created, read, changed; and what its other writes share.
 
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Bool, Nullable, Text};
+use diesel::sql_types::{BigInt, Bool, Nullable, Text, Timestamptz};
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
-use super::history::{TELL, Told, stored};
+use super::history::{Told, tell, told_update};
 use super::mutation::Mutation;
-use super::rows::{CLIENT_COLUMNS, ClientColumns, ClientRow, ClientSql, client_columns, complete};
-use super::schema::{clients, organization_members as members};
+use super::rows::{CLIENT_COLUMNS, ClientColumns, ClientRow, ClientSql, client_columns};
+use super::schema::{clients, organization_members as members, users};
 use super::statement::{Statement, Value};
 use super::transaction::Transaction;
-use crate::domain::client::{Client, ClientFields, ClientPatch, NewClient};
+use crate::domain::client::{Client, ClientFields, ClientPatch, NewClient, UserSummary};
 use crate::domain::history::{HistoryKind, beginning, differences};
 use crate::domain::ids::{ClientId, OrganizationId, UserId};
 use crate::error::{Error, Problem, Reason, Resource, Result};
@@ -37,10 +38,11 @@ impl Mutation for CreateClient {
         values.extend(columns.others());
         values.push(Value::Uuid(scope.actor().0));
         let told = Told::of(HistoryKind::Created, beginning(&new.fields));
+        values.extend(told.values(transaction)?);
         let (assignee, made) = tokio::join!(
             biased;
             check_assignee(transaction, organization, new.fields.assigned_to, "assigned_to_id"),
-            written(transaction, INSERT, values, told),
+            made(transaction, values),
         );
         assignee?;
         match made? {
@@ -50,13 +52,31 @@ impl Mutation for CreateClient {
     }
 }
 
-/// `created_by` is the actor where the directory knows them (api.md, decision 10).
-const INSERT: &str = "INSERT INTO clients (id, organization_id, \
-    name, email, phone, phone_e164, \
-    type, status, rfc, business_name, billing_address, acquisition_source, acquisition_detail, \
-    notes, assigned_to_id, created_by) \
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT id FROM users WHERE id = ?)) \
-    ON CONFLICT DO NOTHING";
+/// The client that was made; `None` where its e-mail is taken.
+async fn made(transaction: &Transaction, values: Vec<Value<'_>>) -> Result<Option<Client>> {
+    type Row = (ClientSql, Nullable<Text>, Nullable<Text>);
+    type Made = (ClientRow, Option<String>, Option<String>);
+    // `created_by` is the actor where the directory knows them (api.md, decision 10).
+    const INSERT: &str = concat!(
+        "WITH written AS (INSERT INTO clients (id, organization_id, \
+         name, email, phone, phone_e164, type, status, rfc, business_name, billing_address, \
+         acquisition_source, acquisition_detail, notes, assigned_to_id, created_by) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT id FROM users WHERE id = ?)) \
+         ON CONFLICT DO NOTHING RETURNING *), told AS (",
+        tell!(),
+        ") SELECT ",
+        client_columns!("written."),
+        ", assignee.first_name, assignee.last_name \
+         FROM written LEFT JOIN users AS assignee ON assignee.id = written.assigned_to_id"
+    );
+    let row: Option<Made> = Statement::<Row>::new(INSERT, values)
+        .get_result(&mut transaction.connection())
+        .await
+        .optional()?;
+    // As yet without events.
+    row.map(|(row, first_name, last_name)| row.complete(first_name.zip(last_name), 0))
+        .transpose()
+}
 
 /// Changes a client.
 ///
@@ -76,48 +96,26 @@ impl Mutation for UpdateClient {
 
     #[allow(private_interfaces, reason = "run by Repository::perform only")]
     async fn run(&self, transaction: &Transaction) -> Result<Client> {
-        let row = lock(transaction, self.id, Sight::Live).await?;
-        row.etag().check(self.etag.as_deref())?;
-        let current = row.fields()?;
-        let next = self.patch.clone().apply(&current)?;
-        if next == current {
-            return one(complete(transaction, vec![row]).await?);
+        let held = hold(transaction, self.id, Sight::Live).await?;
+        held.client.etag.check(self.etag.as_deref())?;
+        let current = &held.client.fields;
+        let next = self.patch.clone().apply(current)?;
+        if next == *current {
+            return Ok(held.client);
         }
-        let (assignee, email, written) = tokio::join!(
+        let (assigned_to, ()) = tokio::try_join!(
             biased;
-            async {
-                if next.assigned_to == current.assigned_to {
-                    return Ok(());
-                }
-                let organization = OrganizationId(row.organization_id);
-                let path = "client.assigned_to_id";
-                check_assignee(transaction, organization, next.assigned_to, path).await
-            },
+            assignee(transaction, &held.client, next.assigned_to),
             async {
                 if next.email == current.email {
                     return Ok(());
                 }
-                check_email(transaction, &row, next.email.as_deref()).await
+                check_email(transaction, &held.client, next.email.as_deref()).await
             },
-            self.set(transaction, &row, &current, &next),
-        );
-        assignee?;
-        email?;
-        written
-    }
-}
-
-impl UpdateClient {
-    /// What a search looks in is folded anew where one of its columns is set,
-    /// changed or not: they are set only when one of them changes.
-    async fn set(
-        &self,
-        transaction: &Transaction,
-        row: &ClientRow,
-        current: &ClientFields,
-        next: &ClientFields,
-    ) -> Result<Client> {
-        let columns = ClientColumns::from(next);
+        )?;
+        let columns = ClientColumns::from(&next);
+        // What a search looks in is folded anew where one of its columns is set,
+        // changed or not: they are set only when one of them changes.
         let contact = |fields: &ClientFields| {
             (
                 fields.name.clone(),
@@ -125,73 +123,62 @@ impl UpdateClient {
                 fields.phone.clone(),
             )
         };
-        let (set, values) = if contact(next) == contact(current) {
-            (OTHERS, columns.others().to_vec())
+        let (update, values) = if contact(&next) == contact(current) {
+            (UPDATE_OTHERS, columns.others().to_vec())
         } else {
             let values = columns.contact().into_iter().chain(columns.others());
-            (ALL, values.collect())
+            (UPDATE_ALL, values.collect())
         };
-        let told = Told::of(HistoryKind::Updated, differences(current, next));
-        write(transaction, row.key(), set, values, told).await
+        let told = Told::of(HistoryKind::Updated, differences(current, &next));
+        let values = values.into_iter().map(Value::owned).collect();
+        held.write(transaction, (update, values), &told, |client| {
+            client.assigned_to = assigned_to;
+            client.fields = next;
+        })
     }
 }
 
-const OTHERS: &str = "type = ?, status = ?, rfc = ?, business_name = ?, billing_address = ?, \
-    acquisition_source = ?, acquisition_detail = ?, notes = ?, assigned_to_id = ?";
-const ALL: &str = "name = ?, email = ?, phone = ?, phone_e164 = ?, \
-    type = ?, status = ?, rfc = ?, business_name = ?, billing_address = ?, \
-    acquisition_source = ?, acquisition_detail = ?, notes = ?, assigned_to_id = ?";
+const UPDATE_OTHERS: &str = told_update!(
+    "type = ?, status = ?, rfc = ?, business_name = ?, billing_address = ?, \
+     acquisition_source = ?, acquisition_detail = ?, notes = ?, assigned_to_id = ?, updated_at = ?"
+);
+const UPDATE_ALL: &str = told_update!(
+    "name = ?, email = ?, phone = ?, phone_e164 = ?, \
+     type = ?, status = ?, rfc = ?, business_name = ?, billing_address = ?, \
+     acquisition_source = ?, acquisition_detail = ?, notes = ?, assigned_to_id = ?, updated_at = ?"
+);
 
-/// Changes columns of a locked row, by its organization and id, and tells so in
-/// its history.
-pub(super) async fn write(
+/// Who looks after the client from now on.
+async fn assignee(
     transaction: &Transaction,
-    (organization, id): (Uuid, Uuid),
-    set: &str,
-    mut values: Vec<Value<'_>>,
-    told: Told<'_>,
-) -> Result<Client> {
-    let update = format!("UPDATE clients SET {set} WHERE organization_id = ? AND id = ?");
-    values.extend([Value::Uuid(organization), Value::Uuid(id)]);
-    let client = written(transaction, &update, values, told).await?;
-    client.ok_or_else(|| Error::internal("a locked row went missing"))
+    client: &Client,
+    next: Option<UserId>,
+) -> Result<Option<UserSummary>> {
+    if next == client.fields.assigned_to {
+        return Ok(client.assigned_to.clone());
+    }
+    let path = "client.assigned_to_id";
+    let ((), summary) = tokio::try_join!(
+        biased;
+        check_assignee(transaction, client.organization, next, path),
+        summary(transaction, next),
+    )?;
+    Ok(summary)
 }
 
-/// Carries out an INSERT or UPDATE of one client, with its history, and answers
-/// what it has become: one statement. `None` where it wrote nothing.
-async fn written(
-    transaction: &Transaction,
-    write: &str,
-    mut values: Vec<Value<'_>>,
-    told: Told<'_>,
-) -> Result<Option<Client>> {
-    type Row = (ClientSql, Nullable<Text>, Nullable<Text>, BigInt);
-    const ANSWER: &str = concat!(
-        "SELECT ",
-        client_columns!("written."),
-        ", assignee.first_name, assignee.last_name, \
-         (SELECT count(*) FROM events WHERE events.organization_id = written.organization_id \
-          AND events.client_id = written.id) \
-         FROM written LEFT JOIN users AS assignee ON assignee.id = written.assigned_to_id"
-    );
-    let sql = format!("WITH written AS ({write} RETURNING *), told AS ({TELL}) {ANSWER}");
-    let changes = stored(&told.changes)?;
-    values.extend([
-        Value::Uuid(transaction.scope().actor().0),
-        Value::Text(told.kind.as_str()),
-        Value::MaybeText(told.reason),
-        Value::Text(transaction.call()),
-        Value::Json(changes),
-    ]);
-    let row: Option<(ClientRow, Option<String>, Option<String>, i64)> =
-        Statement::<Row>::new(&sql, values)
-            .get_result(&mut transaction.connection())
-            .await
-            .optional()?;
-    row.map(|(row, first_name, last_name, event_count)| {
-        row.complete(first_name.zip(last_name), event_count)
-    })
-    .transpose()
+async fn summary(transaction: &Transaction, user: Option<UserId>) -> Result<Option<UserSummary>> {
+    let Some(id) = user else { return Ok(None) };
+    let names: Option<(String, String)> = users::table
+        .find(id.0)
+        .select((users::first_name, users::last_name))
+        .first(&mut transaction.connection())
+        .await
+        .optional()?;
+    Ok(names.map(|(first_name, last_name)| UserSummary {
+        id,
+        first_name,
+        last_name,
+    }))
 }
 
 /// Which clients a write may find.
@@ -203,7 +190,68 @@ pub(super) enum Sight {
     Deleted,
 }
 
-/// A client of the scope, held until the transaction ends.
+/// A client of the scope, held until the transaction ends: nobody else changes it,
+/// so what it becomes by a write is known before the write is made.
+pub(super) struct Held {
+    /// As it stands.
+    pub(super) client: Client,
+    /// The time of what is written now, by PostgreSQL's clock: when it was held, and
+    /// later than the last write whatever that clock says, so that the trigger takes
+    /// it as it is.
+    pub(super) at: DateTime<Utc>,
+}
+
+/// Holds a client.
+pub(super) async fn hold(transaction: &Transaction, id: ClientId, sight: Sight) -> Result<Held> {
+    type Look = (Nullable<Text>, Nullable<Text>, BigInt, Timestamptz);
+    type Seen = (Option<String>, Option<String>, i64, DateTime<Utc>);
+    let (owned, mut values) = transaction.scope().owned();
+    values.push(Value::Uuid(id.0));
+    // A statement of its own, not columns of the first: that one looks at what was
+    // there before it waited for the row.
+    let look = format!(
+        "SELECT assignee.first_name, assignee.last_name, \
+            (SELECT count(*) FROM events WHERE events.organization_id = clients.organization_id \
+             AND events.client_id = clients.id), clock_timestamp() \
+         FROM clients LEFT JOIN users AS assignee ON assignee.id = clients.assigned_to_id \
+         WHERE {owned} AND clients.id = ?"
+    );
+    let look = Statement::<Look>::new(&look, values);
+    let mut connection = transaction.connection();
+    let look = async { Ok(look.get_result::<Seen>(&mut connection).await?) };
+    let (row, (first_name, last_name, event_count, clock)) =
+        tokio::try_join!(biased; lock(transaction, id, sight), look)?;
+    let client = row.complete(first_name.zip(last_name), event_count)?;
+    let at = clock.max(client.updated_at + TimeDelta::microseconds(1));
+    Ok(Held { client, at })
+}
+
+impl Held {
+    /// Leaves the write to go with COMMIT, a [`told_update!`] that sets `updated_at`
+    /// last, and answers what the client becomes: `change` does to it what that does.
+    pub(super) fn write(
+        self,
+        transaction: &Transaction,
+        (write, mut values): (&'static str, Vec<Value<'static>>),
+        told: &Told<'_>,
+        change: impl FnOnce(&mut Client),
+    ) -> Result<Client> {
+        let Self { mut client, at } = self;
+        values.extend([
+            Value::Time(at),
+            Value::Uuid(client.organization.0),
+            Value::Uuid(client.id.0),
+        ]);
+        values.extend(told.values(transaction)?.map(Value::owned));
+        transaction.leave(Statement::new(write, values));
+        client.updated_at = at;
+        client.etag = client.etag.next();
+        change(&mut client);
+        Ok(client)
+    }
+}
+
+/// A client of the scope, locked until the transaction ends.
 pub(super) async fn lock(
     transaction: &Transaction,
     id: ClientId,
@@ -231,11 +279,11 @@ pub(super) async fn lock(
 /// No other live client of the organization has the e-mail.
 pub(super) async fn check_email(
     transaction: &Transaction,
-    row: &ClientRow,
+    client: &Client,
     email: Option<&str>,
 ) -> Result<()> {
-    let (organization, id) = (row.organization_id, ClientId(row.id));
-    match email_holder(transaction, organization, email, id).await? {
+    let organization = client.organization.0;
+    match email_holder(transaction, organization, email, client.id).await? {
         Some(holder) => Err(Error::EmailTaken { holder }),
         None => Ok(()),
     }
@@ -304,11 +352,4 @@ async fn email_taken(
         },
         |holder| Error::EmailTaken { holder },
     ))
-}
-
-pub(super) fn one(clients: Vec<Client>) -> Result<Client> {
-    clients
-        .into_iter()
-        .next()
-        .ok_or_else(|| Error::internal("a row went missing on its way"))
 }

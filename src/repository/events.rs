@@ -10,8 +10,7 @@ use diesel::sql_types::{Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
-use super::clients::write;
-use super::history::Told;
+use super::history::{Told, tell, told_update};
 use super::mutation::Mutation;
 use super::rows::ClientRow;
 use super::schema::{clients, events};
@@ -260,9 +259,14 @@ async fn touch(
     client: Uuid,
     told: Told<'_>,
 ) -> Result<()> {
-    let client = (event.organization_id, client);
-    write(transaction, client, "version = version", Vec::new(), told).await?;
-    Ok(())
+    const TOUCH: &str = told_update!("version = version");
+    let mut values = vec![Value::Uuid(event.organization_id), Value::Uuid(client)];
+    values.extend(told.values(transaction)?);
+    let touch: Statement<'_, ()> = Statement::new(TOUCH, values);
+    match touch.execute(&mut transaction.connection()).await? {
+        1 => Ok(()),
+        _ => Err(Error::internal("a locked row went missing")),
+    }
 }
 
 /// An event as its readers see it: without a client while that is deleted.

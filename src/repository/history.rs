@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::Repository;
 use super::schema::{client_history as history, clients};
 use super::scope::Mode;
+use super::statement::Value;
 use super::transaction::Transaction;
 use crate::domain::history::{FieldChange, HistoryEntry, HistoryKind};
 use crate::domain::ids::{ClientId, UserId};
@@ -119,7 +120,7 @@ pub(super) struct Told<'a> {
     pub(super) changes: Vec<FieldChange>,
 }
 
-impl Told<'_> {
+impl<'a> Told<'a> {
     /// What was done, where no field says more.
     pub(super) fn of(kind: HistoryKind, changes: Vec<FieldChange>) -> Self {
         Self {
@@ -128,14 +129,45 @@ impl Told<'_> {
             changes,
         }
     }
+
+    /// The values of [`tell!`]: actor, kind, reason, call and changes.
+    pub(super) fn values(&self, transaction: &'a Transaction) -> Result<[Value<'a>; 5]> {
+        Ok([
+            Value::Uuid(transaction.scope().actor().0),
+            Value::Text(self.kind.as_str().into()),
+            Value::MaybeText(self.reason.map(Into::into)),
+            Value::Text(transaction.call().into()),
+            Value::Json(stored(&self.changes)?),
+        ])
+    }
 }
 
-/// Tells the writes that made the rows `written`: a part of their own statement,
-/// so that neither is there without the other. Its values: actor, kind, reason,
-/// call and changes.
-pub(super) const TELL: &str = "INSERT INTO client_history \
-    (organization_id, client_id, version, at, actor_id, kind, reason, request_id, changes) \
-    SELECT organization_id, id, version, updated_at, ?, ?, ?, ?, ? FROM written";
+/// SQL that tells the writes that made the rows `written`: a part of their own
+/// statement, so that neither is there without the other. Its values are those of
+/// [`Told::values`].
+macro_rules! tell {
+    () => {
+        "INSERT INTO client_history \
+         (organization_id, client_id, version, at, actor_id, kind, reason, request_id, changes) \
+         SELECT organization_id, id, version, updated_at, ?, ?, ?, ?, ? FROM written"
+    };
+}
+pub(super) use tell;
+
+/// An UPDATE of one client, told, for SQL of our own; its values: what is set,
+/// organization, id, and those of [`tell!`].
+macro_rules! told_update {
+    ($set:literal) => {
+        concat!(
+            "WITH written AS (UPDATE clients SET ",
+            $set,
+            " WHERE organization_id = ? AND id = ? \
+             RETURNING organization_id, id, version, updated_at) ",
+            tell!()
+        )
+    };
+}
+pub(super) use told_update;
 
 /// Tells of a client that is no more: `client` is its organization and id,
 /// `version` the number and time of the write.

@@ -44,7 +44,7 @@ pub(super) async fn claim(transaction: &Transaction, key: &Idempotency) -> Resul
         vec![
             Value::Uuid(transaction.scope().actor().0),
             Value::Uuid(key.request.0),
-            Value::Bytes(&key.fingerprint),
+            Value::Bytes(key.fingerprint.as_slice().into()),
         ],
     );
     let (fingerprint, answer): (Vec<u8>, Option<Vec<u8>>) =
@@ -69,7 +69,7 @@ pub(super) async fn keep(
     let keep: Statement<'_, ()> = Statement::new(
         KEEP,
         vec![
-            Value::Bytes(answer),
+            Value::Bytes(answer.into()),
             Value::Uuid(transaction.scope().actor().0),
             Value::Uuid(key.request.0),
         ],

@@ -6,10 +6,9 @@ use diesel::sql_types::Timestamptz;
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
-use super::clients::{Sight, check_email, lock, one, write};
-use super::history::{Told, tell_purged};
+use super::clients::{Sight, check_email, hold, lock};
+use super::history::{Told, tell, tell_purged, told_update};
 use super::mutation::Mutation;
-use super::rows::complete;
 use super::schema::{clients, events};
 use super::statement::Value;
 use super::transaction::Transaction;
@@ -34,17 +33,17 @@ impl Mutation for DeleteClient {
 
     #[allow(private_interfaces, reason = "run by Repository::perform only")]
     async fn run(&self, transaction: &Transaction) -> Result<Client> {
-        let row = lock(transaction, self.id, Sight::Live).await?;
-        row.etag().check(self.etag.as_deref())?;
+        const DELETE: &str = told_update!("deleted_at = ?, updated_at = ?");
+        let held = hold(transaction, self.id, Sight::Live).await?;
+        held.client.etag.check(self.etag.as_deref())?;
         let told = Told::of(HistoryKind::Deleted, Vec::new());
-        write(
+        let at = held.at;
+        held.write(
             transaction,
-            row.key(),
-            "deleted_at = now()",
-            Vec::new(),
-            told,
+            (DELETE, vec![Value::Time(at)]),
+            &told,
+            |client| client.deleted_at = Some(at),
         )
-        .await
     }
 }
 
@@ -68,20 +67,25 @@ impl Mutation for TransitionClient {
 
     #[allow(private_interfaces, reason = "run by Repository::perform only")]
     async fn run(&self, transaction: &Transaction) -> Result<Client> {
-        let row = lock(transaction, self.id, Sight::Live).await?;
-        row.etag().check(self.etag.as_deref())?;
-        let current = row.fields()?.status;
+        const TRANSITION: &str = told_update!("status = ?, updated_at = ?");
+        let held = hold(transaction, self.id, Sight::Live).await?;
+        held.client.etag.check(self.etag.as_deref())?;
+        let current = held.client.fields.status;
         let next = current.transition(self.target)?;
         if next == current {
-            return one(complete(transaction, vec![row]).await?);
+            return Ok(held.client);
         }
         let told = Told {
             kind: HistoryKind::Transitioned,
             reason: self.reason.as_deref(),
             changes: vec![FieldChange::status(current, next)],
         };
-        let status = vec![Value::Text(next.as_str())];
-        write(transaction, row.key(), "status = ?", status, told).await
+        held.write(
+            transaction,
+            (TRANSITION, vec![Value::Text(next.as_str().into())]),
+            &told,
+            |client| client.fields.status = next,
+        )
     }
 }
 
@@ -95,18 +99,17 @@ impl Mutation for UndeleteClient {
 
     #[allow(private_interfaces, reason = "run by Repository::perform only")]
     async fn run(&self, transaction: &Transaction) -> Result<Client> {
-        let row = lock(transaction, self.0, Sight::Deleted).await?;
-        if row.deleted_at.is_none() {
-            return one(complete(transaction, vec![row]).await?);
+        const UNDELETE: &str = told_update!("deleted_at = NULL, updated_at = ?");
+        let held = hold(transaction, self.0, Sight::Deleted).await?;
+        if held.client.deleted_at.is_none() {
+            return Ok(held.client);
         }
+        let email = held.client.fields.email.as_deref();
+        check_email(transaction, &held.client, email).await?;
         let told = Told::of(HistoryKind::Undeleted, Vec::new());
-        let (email, written) = tokio::join!(
-            biased;
-            check_email(transaction, &row, row.email.as_deref()),
-            write(transaction, row.key(), "deleted_at = NULL", Vec::new(), told),
-        );
-        email?;
-        written
+        held.write(transaction, (UNDELETE, Vec::new()), &told, |client| {
+            client.deleted_at = None;
+        })
     }
 }
 

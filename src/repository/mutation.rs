@@ -154,10 +154,15 @@ impl Repository {
         };
         let output = match outcome {
             Ok(Answer::Fresh(output)) if !options.validate_only => output,
-            // What was done for a request that has its answer is not to be.
+            // What was done for a request that has its answer is not to be, nor is what
+            // was only to be checked.
             outcome => {
+                let checked = match &outcome {
+                    Ok(Answer::Fresh(_)) => transaction.write_left().await,
+                    _ => Ok(()),
+                };
                 transaction.rollback().await;
-                return outcome;
+                return checked.map_err(Error::from).and(outcome);
             }
         };
         match &options.idempotency {

@@ -1,16 +1,12 @@
 //! Rows of clients ↔ the domain.
 
-use std::collections::HashMap;
-
 use chrono::{DateTime, Utc};
-use diesel::dsl::count_star;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text, Timestamptz, Uuid as SqlUuid};
-use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
-use super::schema::{clients, events, users};
+use super::schema::clients;
 use super::statement::Value;
 use crate::domain::client::{
     AcquisitionSource, Client, ClientFields, ClientType, Etag, UserSummary,
@@ -146,24 +142,24 @@ impl<'a> ClientColumns<'a> {
     /// Name, e-mail and both forms of the phone: what a search looks in.
     pub(super) fn contact(&self) -> [Value<'a>; 4] {
         [
-            Value::Text(self.name),
-            Value::MaybeText(self.email),
-            Value::MaybeText(self.phone),
-            Value::MaybeText(self.phone_e164),
+            Value::Text(self.name.into()),
+            Value::MaybeText(self.email.map(Into::into)),
+            Value::MaybeText(self.phone.map(Into::into)),
+            Value::MaybeText(self.phone_e164.map(Into::into)),
         ]
     }
 
     /// The rest, in the order of the table.
     pub(super) fn others(&self) -> [Value<'a>; 9] {
         [
-            Value::Text(self.type_),
-            Value::Text(self.status),
-            Value::MaybeText(self.rfc),
-            Value::MaybeText(self.business_name),
-            Value::MaybeText(self.billing_address),
-            Value::MaybeText(self.acquisition_source),
-            Value::MaybeText(self.acquisition_detail),
-            Value::MaybeText(self.notes),
+            Value::Text(self.type_.into()),
+            Value::Text(self.status.into()),
+            Value::MaybeText(self.rfc.map(Into::into)),
+            Value::MaybeText(self.business_name.map(Into::into)),
+            Value::MaybeText(self.billing_address.map(Into::into)),
+            Value::MaybeText(self.acquisition_source.map(Into::into)),
+            Value::MaybeText(self.acquisition_detail.map(Into::into)),
+            Value::MaybeText(self.notes.map(Into::into)),
             Value::MaybeUuid(self.assigned_to_id),
         ]
     }
@@ -202,12 +198,7 @@ impl ClientRow {
         Etag::of_version(self.version)
     }
 
-    /// The fields a caller wrote.
-    pub(super) fn fields(&self) -> Result<ClientFields> {
-        self.clone().into_fields()
-    }
-
-    /// The same. Fails when a CHECK of the database has let through what this
+    /// The fields a caller wrote. Fails when a CHECK of the database has let through what this
     /// version does not know.
     fn into_fields(self) -> Result<ClientFields> {
         let unknown = |column: &str| Error::internal(format!("unknown value in clients.{column}"));
@@ -277,46 +268,4 @@ impl ClientRow {
             events: Vec::new(),
         })
     }
-}
-
-/// Rows with the names of their assignees and the number of their events, in
-/// one round trip for all of them.
-pub(super) async fn complete(
-    connection: &AsyncPgConnection,
-    rows: Vec<ClientRow>,
-) -> Result<Vec<Client>> {
-    let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
-    let organizations = distinct(rows.iter().map(|row| row.organization_id));
-    let assignees = distinct(rows.iter().filter_map(|row| row.assigned_to_id));
-
-    let (mut for_names, mut for_counts) = (connection, connection);
-    let (names, counts) = tokio::try_join!(
-        biased;
-        users::table
-            .filter(users::id.eq_any(assignees))
-            .select((users::id, (users::first_name, users::last_name)))
-            .load::<(Uuid, (String, String))>(&mut for_names),
-        events::table
-            .filter(events::organization_id.eq_any(organizations))
-            .filter(events::client_id.eq_any(ids))
-            .group_by(events::client_id)
-            .select((events::client_id, count_star()))
-            .load::<(Option<Uuid>, i64)>(&mut for_counts),
-    )?;
-    let names: HashMap<_, _> = names.into_iter().collect();
-    let counts: HashMap<_, _> = counts.into_iter().collect();
-    rows.into_iter()
-        .map(|row| {
-            let event_count = counts.get(&Some(row.id)).copied().unwrap_or_default();
-            let assignee = row.assigned_to_id.and_then(|id| names.get(&id).cloned());
-            row.complete(assignee, event_count)
-        })
-        .collect()
-}
-
-fn distinct(ids: impl Iterator<Item = Uuid>) -> Vec<Uuid> {
-    let mut ids: Vec<Uuid> = ids.collect();
-    ids.sort_unstable();
-    ids.dedup();
-    ids
 }

@@ -130,15 +130,15 @@ impl Scope {
     ///
     /// No further statement of it takes longer than `most`.
     pub(super) fn wall(&self, most: Duration) -> Statement<'static, ()> {
-        let most = Value::Owned(most.as_millis().max(1).to_string());
-        let actor = Value::Owned(self.actor.to_string());
+        let most = Value::Text(most.as_millis().max(1).to_string().into());
+        let actor = Value::Text(self.actor.to_string().into());
         match self.organization {
             Some(organization) => Statement::new(
                 concat!(
                     settings!("nvito_clients_tenant"),
                     ", set_config('app.organization_id', ?, true)"
                 ),
-                vec![most, actor, Value::Owned(organization.to_string())],
+                vec![most, actor, Value::Text(organization.to_string().into())],
             ),
             None => Statement::new(settings!("nvito_clients_platform"), vec![most, actor]),
         }

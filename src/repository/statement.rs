@@ -3,12 +3,16 @@
 //! `diesel::sql_query` is prepared anew at each call, which takes PostgreSQL as
 //! long as a short answer. These are kept by their text, as diesel's own are.
 
+use std::borrow::Cow;
 use std::marker::PhantomData;
 
+use chrono::{DateTime, Utc};
 use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::result::QueryResult;
-use diesel::sql_types::{Array, BigInt, Binary, Bool, Jsonb, Nullable, Text, Uuid as SqlUuid};
+use diesel::sql_types::{
+    Array, BigInt, Binary, Bool, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid,
+};
 use uuid::Uuid;
 
 /// SQL with a `?` for each value, which answers rows of the SQL types `Row`.
@@ -22,15 +26,35 @@ pub(super) struct Statement<'a, Row> {
 #[derive(Debug, Clone)]
 pub(super) enum Value<'a> {
     BigInt(i64),
-    Bytes(&'a [u8]),
-    Text(&'a str),
-    Owned(String),
-    MaybeText(Option<&'a str>),
+    Bytes(Cow<'a, [u8]>),
+    Text(Cow<'a, str>),
+    MaybeText(Option<Cow<'a, str>>),
+    Time(DateTime<Utc>),
+    MaybeTime(Option<DateTime<Utc>>),
     Uuid(Uuid),
     MaybeUuid(Option<Uuid>),
     Json(serde_json::Value),
     Bools(Vec<bool>),
     MaybeUuids(Vec<Option<Uuid>>),
+}
+
+impl Value<'_> {
+    /// The same, for a statement that is kept for later.
+    pub(super) fn owned(self) -> Value<'static> {
+        match self {
+            Self::Bytes(value) => Value::Bytes(value.into_owned().into()),
+            Self::Text(value) => Value::Text(value.into_owned().into()),
+            Self::MaybeText(value) => Value::MaybeText(value.map(|text| text.into_owned().into())),
+            Self::BigInt(value) => Value::BigInt(value),
+            Self::Time(value) => Value::Time(value),
+            Self::MaybeTime(value) => Value::MaybeTime(value),
+            Self::Uuid(value) => Value::Uuid(value),
+            Self::MaybeUuid(value) => Value::MaybeUuid(value),
+            Self::Json(value) => Value::Json(value),
+            Self::Bools(value) => Value::Bools(value),
+            Self::MaybeUuids(value) => Value::MaybeUuids(value),
+        }
+    }
 }
 
 impl<'a, Row> Statement<'a, Row> {
@@ -61,7 +85,8 @@ impl<Row> QueryFragment<Pg> for Statement<'_, Row> {
                 Value::BigInt(value) => out.push_bind_param::<BigInt, _>(value),
                 Value::Bytes(value) => out.push_bind_param::<Binary, _>(value),
                 Value::Text(value) => out.push_bind_param::<Text, _>(value),
-                Value::Owned(value) => out.push_bind_param::<Text, _>(value),
+                Value::Time(value) => out.push_bind_param::<Timestamptz, _>(value),
+                Value::MaybeTime(value) => out.push_bind_param::<Nullable<Timestamptz>, _>(value),
                 Value::MaybeText(value) => out.push_bind_param::<Nullable<Text>, _>(value),
                 Value::Uuid(value) => out.push_bind_param::<SqlUuid, _>(value),
                 Value::MaybeUuid(value) => out.push_bind_param::<Nullable<SqlUuid>, _>(value),

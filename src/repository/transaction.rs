@@ -8,9 +8,10 @@
 
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use diesel::result::QueryResult;
+use diesel::result::{Error as DriverError, QueryResult};
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use tokio::time::{Instant, timeout};
 
@@ -51,6 +52,8 @@ pub(super) struct Transaction {
     deadline: Instant,
     /// Names the call in the history.
     call: String,
+    /// What is to go with COMMIT.
+    left: Mutex<Option<Statement<'static, ()>>>,
 }
 
 impl Transaction {
@@ -71,6 +74,7 @@ impl Transaction {
             mode,
             deadline,
             call: String::new(),
+            left: Mutex::new(None),
         })
     }
 
@@ -145,10 +149,39 @@ impl Transaction {
         }
     }
 
-    /// COMMIT, in one round trip with the `last` statement, whose failure makes
-    /// a ROLLBACK of it. Nothing of the transaction can be used afterwards.
+    /// Leaves the write that the transaction is for to [`commit`](Self::commit), which
+    /// sends it in the same round trip. No other statement can see it, so it has to
+    /// be the only one that is left, and whatever could refuse it to be looked for
+    /// before.
+    pub(super) fn leave(&self, write: Statement<'static, ()>) {
+        let left = self.left().replace(write);
+        debug_assert!(left.is_none(), "a second write for COMMIT");
+    }
+
+    /// Carries out what was left, without COMMIT.
+    pub(super) async fn write_left(&self) -> QueryResult<()> {
+        let left = self.left().take();
+        let Some(write) = left else { return Ok(()) };
+        match write.execute(&mut self.connection()).await? {
+            1 => Ok(()),
+            // It cannot be: the row is held.
+            _ => Err(DriverError::NotFound),
+        }
+    }
+
+    fn left(&self) -> MutexGuard<'_, Option<Statement<'static, ()>>> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// COMMIT, in one round trip with what was [left](Self::leave) to it and the `last`
+    /// statement; the failure of either makes a ROLLBACK of it. Nothing of the
+    /// transaction can be used afterwards.
     pub(super) async fn commit<T>(&self, last: impl Future<Output = QueryResult<T>>) -> Result<T> {
         self.ending.store(true, Ordering::Relaxed);
+        let last = async {
+            let ((), value) = tokio::try_join!(biased; self.write_left(), last)?;
+            Ok(value)
+        };
         let mut connection = self.connection();
         // Prepared, so that it waits behind a statement that is being prepared.
         let commit = Statement::plain("COMMIT").execute(&mut connection);

@@ -4,6 +4,7 @@ mod create;
 mod delete;
 mod etags;
 mod get;
+mod held;
 mod rules;
 mod texts;
 mod update;
