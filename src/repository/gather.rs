@@ -75,6 +75,9 @@ struct Asked<P: Point> {
     reply: oneshot::Sender<Result<Vec<Option<P>>>>,
 }
 
+/// Calls, and what their statement has found by the place of its keys.
+type Served<P> = (Vec<Asked<P>>, Result<Vec<(usize, P)>>);
+
 impl<P: Point> Clone for Gather<P> {
     fn clone(&self) -> Self {
         Self(self.0.clone())
@@ -251,28 +254,33 @@ impl<P: Point> Lane<P> {
     async fn run(self) {
         // Calls that are ready as well, as they came in one packet, come along.
         yield_now().await;
-        let mut before = 0;
+        // Those whose statement is done. They hear of it once the next one is on its way:
+        // PostgreSQL has work while their answers are made.
+        let mut served: Option<Served<P>> = None;
         loop {
+            let before = served.as_ref().map_or(0, |(asked, _)| asked.len());
             let mut asked = self.gather.state().next_of(self.number, before);
             if asked.is_empty() {
+                answer(served.take());
                 return;
             }
-            before = asked.len();
             let keys = asked.iter().flat_map(|asked| asked.keys.clone()).collect();
             let patience = asked.iter().map(|asked| asked.deadline).max();
             let found = tokio::select! {
                 biased;
-                found = read(&self.database, keys, patience) => found,
-                () = gone(&mut asked) => continue,
-                never = self.open_another_once_slow() => match never {},
+                found = read(&self.database, keys, patience) => Some(found),
+                () = gone(&mut asked) => None,
+                never = self.meanwhile(&mut served) => match never {},
             };
-            answer(asked, found);
+            answer(served.take());
+            served = found.map(|found| (asked, found));
         }
     }
 
-    /// Once the statement is slow, another lane is for those who wait by then; who
-    /// comes later opens it.
-    async fn open_another_once_slow(&self) -> Infallible {
+    /// While a statement is on its way: those of the one before get their answers. Once it
+    /// is slow, another lane is for those who wait by then; who comes later opens it.
+    async fn meanwhile(&self, served: &mut Option<Served<P>>) -> Infallible {
+        answer(served.take());
         sleep(SLOW).await;
         let opened = self.gather.state().open();
         self.gather.run(opened, &self.database);
@@ -317,8 +325,9 @@ fn late() -> Error {
 }
 
 /// Gives each caller what is theirs.
-fn answer<P: Point>(asked: Vec<Asked<P>>, read: Result<Vec<(usize, P)>>) {
-    let found = match read {
+fn answer<P: Point>(served: Option<Served<P>>) {
+    let Some((asked, found)) = served else { return };
+    let found = match found {
         Ok(found) => found,
         Err(error) => return fail(asked, error),
     };

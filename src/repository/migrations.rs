@@ -2,6 +2,7 @@
 
 use diesel_async::{AsyncMigrationHarness, AsyncPgConnection, SimpleAsyncConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use tokio::task::spawn_blocking;
 
 use super::connect::connect;
 use crate::error::Cause;
@@ -27,8 +28,12 @@ pub async fn run(settings: &tokio_postgres::Config) -> Result<Vec<String>, Cause
     // The lock goes with the connection, whatever happens.
     let mut harness: AsyncMigrationHarness<AsyncPgConnection> =
         AsyncMigrationHarness::new(connection);
-    let run = harness.run_pending_migrations(MIGRATIONS)?;
-    Ok(run.iter().map(ToString::to_string).collect())
+    // It blocks its thread, and the runtime may have no other.
+    let run = spawn_blocking(move || {
+        let run = harness.run_pending_migrations(MIGRATIONS)?;
+        Ok::<_, Cause>(run.iter().map(ToString::to_string).collect())
+    });
+    run.await?
 }
 
 /// Takes every migration back. For tests: nothing of the service goes backward.

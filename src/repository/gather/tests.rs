@@ -105,7 +105,7 @@ async fn each_gets_what_they_asked_for_and_nothing_of_another() {
     let (other, second) = asked(&[3, 4]);
     // The row at the place of 2 is another's; 4 is not there.
     let rows = vec![(0, Number(1)), (1, Number(9)), (2, Number(3))];
-    answer(vec![one, other], Ok(rows));
+    answer(Some((vec![one, other], Ok(rows))));
     let seen = |answer: Answer| {
         let points = answer.blocking_recv().expect("answered").expect("read");
         points
