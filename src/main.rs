@@ -1,13 +1,12 @@
 //! Reads the command and calls the library.
 
-use std::io;
 use std::process::ExitCode;
 
 use clap::Parser;
 use nvito_clients::config::{Cli, Command, Config};
 use nvito_clients::error::{Cause, causes};
 use nvito_clients::{commands, server, telemetry};
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 
 #[global_allocator]
@@ -21,7 +20,12 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let ran = runtime(config.threads)
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(config.threads)
+        .on_thread_park(telemetry::rest)
+        .enable_all()
+        .build();
+    let ran = runtime
         .map_err(Cause::from)
         .and_then(|runtime| runtime.block_on(observed(config)));
     match ran {
@@ -31,19 +35,6 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-/// One thread has nobody to share its tasks with, and is spared what that takes.
-fn runtime(threads: usize) -> io::Result<Runtime> {
-    let mut builder = match threads {
-        1 => Builder::new_current_thread(),
-        _ => Builder::new_multi_thread(),
-    };
-    builder
-        .worker_threads(threads)
-        .on_thread_park(telemetry::rest)
-        .enable_all()
-        .build()
 }
 
 async fn observed(config: Config) -> Result<(), Cause> {

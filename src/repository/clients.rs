@@ -103,16 +103,8 @@ impl Mutation for UpdateClient {
         if next == *current {
             return Ok(held.client);
         }
-        let (assigned_to, ()) = tokio::try_join!(
-            biased;
-            assignee(transaction, &held.client, next.assigned_to),
-            async {
-                if next.email == current.email {
-                    return Ok(());
-                }
-                check_email(transaction, &held.client, next.email.as_deref()).await
-            },
-        )?;
+        let moves = next.assigned_to != current.assigned_to;
+        let readdresses = next.email != current.email;
         let columns = ClientColumns::from(&next);
         // What a search looks in is folded anew where one of its columns is set,
         // changed or not: they are set only when one of them changes.
@@ -131,10 +123,35 @@ impl Mutation for UpdateClient {
         };
         let told = Told::of(HistoryKind::Updated, differences(current, &next));
         let values = values.into_iter().map(Value::owned).collect();
-        held.write(transaction, (update, values), &told, |client| {
-            client.assigned_to = assigned_to;
+        let mut client = held.write(transaction, (update, values), &told, |client| {
             client.fields = next;
-        })
+        })?;
+        if moves || readdresses {
+            // This may be refused, or wait for who is about to take the e-mail.
+            let (assignee, email, written) = tokio::join!(
+                biased;
+                async {
+                    if moves {
+                        assignee(transaction, &client).await
+                    } else {
+                        Ok(client.assigned_to.clone())
+                    }
+                },
+                async {
+                    if readdresses {
+                        check_email(transaction, &client).await
+                    } else {
+                        Ok(())
+                    }
+                },
+                transaction.write_left(),
+            );
+            let assignee = assignee?;
+            email?;
+            written?;
+            client.assigned_to = assignee;
+        }
+        Ok(client)
     }
 }
 
@@ -148,15 +165,9 @@ const UPDATE_ALL: &str = told_update!(
      acquisition_source = ?, acquisition_detail = ?, notes = ?, assigned_to_id = ?, updated_at = ?"
 );
 
-/// Who looks after the client from now on.
-async fn assignee(
-    transaction: &Transaction,
-    client: &Client,
-    next: Option<UserId>,
-) -> Result<Option<UserSummary>> {
-    if next == client.fields.assigned_to {
-        return Ok(client.assigned_to.clone());
-    }
+/// Who is to look after the client.
+async fn assignee(transaction: &Transaction, client: &Client) -> Result<Option<UserSummary>> {
+    let next = client.fields.assigned_to;
     let path = "client.assigned_to_id";
     let ((), summary) = tokio::try_join!(
         biased;
@@ -192,7 +203,7 @@ pub(super) enum Sight {
 
 /// A client of the scope, held until the transaction ends: nobody else changes it,
 /// so what it becomes by a write is known before the write is made.
-pub(super) struct Held {
+pub(super) struct HeldClient {
     /// As it stands.
     pub(super) client: Client,
     /// The time of what is written now, by PostgreSQL's clock: when it was held, and
@@ -202,7 +213,11 @@ pub(super) struct Held {
 }
 
 /// Holds a client.
-pub(super) async fn hold(transaction: &Transaction, id: ClientId, sight: Sight) -> Result<Held> {
+pub(super) async fn hold(
+    transaction: &Transaction,
+    id: ClientId,
+    sight: Sight,
+) -> Result<HeldClient> {
     type Look = (Nullable<Text>, Nullable<Text>, BigInt, Timestamptz);
     type Seen = (Option<String>, Option<String>, i64, DateTime<Utc>);
     let (owned, mut values) = transaction.scope().owned();
@@ -223,10 +238,10 @@ pub(super) async fn hold(transaction: &Transaction, id: ClientId, sight: Sight) 
         tokio::try_join!(biased; lock(transaction, id, sight), look)?;
     let client = row.complete(first_name.zip(last_name), event_count)?;
     let at = clock.max(client.updated_at + TimeDelta::microseconds(1));
-    Ok(Held { client, at })
+    Ok(HeldClient { client, at })
 }
 
-impl Held {
+impl HeldClient {
     /// Leaves the write to go with COMMIT, a [`told_update!`] that sets `updated_at`
     /// last, and answers what the client becomes: `change` does to it what that does.
     pub(super) fn write(
@@ -276,13 +291,10 @@ pub(super) async fn lock(
         })
 }
 
-/// No other live client of the organization has the e-mail.
-pub(super) async fn check_email(
-    transaction: &Transaction,
-    client: &Client,
-    email: Option<&str>,
-) -> Result<()> {
+/// No other live client of the organization has the client's e-mail.
+pub(super) async fn check_email(transaction: &Transaction, client: &Client) -> Result<()> {
     let organization = client.organization.0;
+    let email = client.fields.email.as_deref();
     match email_holder(transaction, organization, email, client.id).await? {
         Some(holder) => Err(Error::EmailTaken { holder }),
         None => Ok(()),

@@ -171,6 +171,19 @@ pub(super) fn commit(cause: DriverError) -> Error {
     }
 }
 
+/// What a failed statement means that went along with COMMIT. What PostgreSQL itself
+/// refuses is not committed, also where it ends the connection over it.
+pub(super) fn before_commit(cause: DriverError) -> Error {
+    match &cause {
+        DriverError::DatabaseError(
+            DatabaseErrorKind::UnableToSendCommand | DatabaseErrorKind::ClosedConnection,
+            _,
+        )
+        | DriverError::BrokenTransactionManager => commit(cause),
+        _ => cause.into(),
+    }
+}
+
 /// No connection to work on.
 pub(super) fn pool(cause: PoolError) -> Error {
     let reason = match &cause {
@@ -224,6 +237,28 @@ mod tests {
             );
             assert_eq!(classify(&error), reason, "{message}");
         }
+    }
+
+    /// A connection that is lost may have taken COMMIT along; one that PostgreSQL has
+    /// ended with an answer to the statement before has not.
+    #[test]
+    fn what_is_refused_before_commit_is_not_committed() {
+        let failed = |kind, message: &str| {
+            before_commit(DriverError::DatabaseError(
+                kind,
+                Box::new(message.to_owned()),
+            ))
+            .reason()
+        };
+        let ended = "terminating connection due to administrator command";
+        assert_eq!(
+            failed(DatabaseErrorKind::Unknown, ended),
+            Reason::DatabaseUnavailable
+        );
+        assert_eq!(
+            failed(DatabaseErrorKind::ClosedConnection, "connection closed"),
+            Reason::CommitOutcomeUnknown
+        );
     }
 
     #[test]

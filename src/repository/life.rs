@@ -104,12 +104,19 @@ impl Mutation for UndeleteClient {
         if held.client.deleted_at.is_none() {
             return Ok(held.client);
         }
-        let email = held.client.fields.email.as_deref();
-        check_email(transaction, &held.client, email).await?;
         let told = Told::of(HistoryKind::Undeleted, Vec::new());
-        held.write(transaction, (UNDELETE, Vec::new()), &told, |client| {
+        let client = held.write(transaction, (UNDELETE, Vec::new()), &told, |client| {
             client.deleted_at = None;
-        })
+        })?;
+        // It may wait for who is about to take the e-mail.
+        let (email, written) = tokio::join!(
+            biased;
+            check_email(transaction, &client),
+            transaction.write_left(),
+        );
+        email?;
+        written?;
+        Ok(client)
     }
 }
 

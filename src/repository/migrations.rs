@@ -36,7 +36,8 @@ pub async fn run(settings: &tokio_postgres::Config) -> Result<Vec<String>, Cause
     run.await?
 }
 
-/// Takes every migration back. For tests: nothing of the service goes backward.
+/// Takes every migration back. For tests: nothing of the service goes backward. It
+/// blocks its thread, so the runtime needs another.
 #[doc(hidden)]
 pub async fn revert(settings: &tokio_postgres::Config) -> Result<(), Cause> {
     let connection = connect(settings).await?;

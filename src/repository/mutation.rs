@@ -154,15 +154,10 @@ impl Repository {
         };
         let output = match outcome {
             Ok(Answer::Fresh(output)) if !options.validate_only => output,
-            // What was done for a request that has its answer is not to be, nor is what
-            // was only to be checked.
+            // What was done for a request that has its answer is not to be.
             outcome => {
-                let checked = match &outcome {
-                    Ok(Answer::Fresh(_)) => transaction.write_left().await,
-                    _ => Ok(()),
-                };
                 transaction.rollback().await;
-                return checked.map_err(Error::from).and(outcome);
+                return outcome;
             }
         };
         match &options.idempotency {
@@ -210,8 +205,12 @@ impl Repository {
         let output = match early {
             Some(output) => output,
             None => run.await,
-        };
-        Ok(Answer::Fresh(output?))
+        }?;
+        if options.validate_only {
+            // There will be no COMMIT to do it.
+            transaction.write_left().await?;
+        }
+        Ok(Answer::Fresh(output))
     }
 
     /// A transaction within this repository's scope and deadline.

@@ -149,22 +149,22 @@ impl Transaction {
         }
     }
 
-    /// Leaves the write that the transaction is for to [`commit`](Self::commit), which
-    /// sends it in the same round trip. No other statement can see it, so it has to
-    /// be the only one that is left, and whatever could refuse it to be looked for
-    /// before.
+    /// Leaves the write that the transaction is for, of one row, to
+    /// [`commit`](Self::commit), which sends it in the same round trip. Nothing of the
+    /// transaction sees it, so there can be one alone. What might wait for others does
+    /// not belong there: COMMIT has no deadline ([`write_left`](Self::write_left)).
     pub(super) fn leave(&self, write: Statement<'static, ()>) {
         let left = self.left().replace(write);
-        debug_assert!(left.is_none(), "a second write for COMMIT");
+        assert!(left.is_none(), "a second write is left to COMMIT");
     }
 
-    /// Carries out what was left, without COMMIT.
+    /// Carries out what was left, now.
     pub(super) async fn write_left(&self) -> QueryResult<()> {
         let left = self.left().take();
         let Some(write) = left else { return Ok(()) };
         match write.execute(&mut self.connection()).await? {
             1 => Ok(()),
-            // It cannot be: the row is held.
+            // It cannot be, as the row is held; and COMMIT may be on its way.
             _ => Err(DriverError::NotFound),
         }
     }
@@ -174,8 +174,8 @@ impl Transaction {
     }
 
     /// COMMIT, in one round trip with what was [left](Self::leave) to it and the `last`
-    /// statement; the failure of either makes a ROLLBACK of it. Nothing of the
-    /// transaction can be used afterwards.
+    /// statement; where PostgreSQL refuses either, it makes a ROLLBACK of it. Nothing of
+    /// the transaction can be used afterwards.
     pub(super) async fn commit<T>(&self, last: impl Future<Output = QueryResult<T>>) -> Result<T> {
         self.ending.store(true, Ordering::Relaxed);
         let last = async {
@@ -193,18 +193,17 @@ impl Transaction {
             });
         };
         self.over.store(true, Ordering::Relaxed);
-        let failed = |cause| {
+        let failed = |cause, told: fn(DriverError) -> Error| {
             if error::is_lost(&cause) {
                 self.lost.store(true, Ordering::Relaxed);
             }
             match self.mode {
                 Mode::Snapshot => Error::from(cause),
-                // It may have gone with the answer to COMMIT on its way.
-                Mode::Write => error::commit(cause),
+                Mode::Write => told(cause),
             }
         };
-        let value = last.map_err(failed)?;
-        commit.map_err(failed)?;
+        let value = last.map_err(|cause| failed(cause, error::before_commit))?;
+        commit.map_err(|cause| failed(cause, error::commit))?;
         Ok(value)
     }
 

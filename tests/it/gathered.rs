@@ -183,6 +183,22 @@ async fn a_slow_statement_holds_up_nobody_who_comes_later() {
     late.await.expect("no panic").expect("found at last");
 }
 
+/// Who is served hears of it at once, whatever goes with the next statement.
+#[tokio::test]
+async fn a_slow_statement_holds_up_nobody_who_came_before() {
+    let stage = Stage::of(4).await;
+    slow(&stage.app, &stage.ids[0], 1.5).await;
+    for id in &stage.ids[1..] {
+        let began = Instant::now();
+        // Of two that come together the second goes with the next statement.
+        let (first, last) = (stage.read(id), stage.read(&stage.ids[0]));
+        first.await.expect("no panic").expect("found");
+        let took = began.elapsed();
+        assert!(took < Duration::from_millis(500) + BUSY, "{took:?}");
+        last.await.expect("no panic").expect("found at last");
+    }
+}
+
 #[tokio::test]
 async fn a_statement_that_does_not_end_is_ended() {
     let stage = Stage::of(1).await;

@@ -154,15 +154,6 @@ pub(crate) fn runtime(threads: usize) -> Result<Runtime, Cause> {
     Ok(runtime?)
 }
 
-/// As with one thread, where what blocks is done as well: migrations.
-pub(crate) fn stage_runtime() -> Result<Runtime, Cause> {
-    let runtime = Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build();
-    Ok(runtime?)
-}
-
 /// E-mail addresses and request ids of one run are not to be those of the one before.
 pub(crate) fn fresh_seed() -> u64 {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);

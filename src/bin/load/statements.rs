@@ -16,7 +16,7 @@ use super::cpu::Watched;
 use super::drive::Load;
 use super::operation::{Mix, Operation};
 use super::pgbench::{self, Pgbench, Schema, script};
-use super::run::{fresh_seed, stage_runtime};
+use super::run::{fresh_seed, runtime};
 use super::stage::{self, Stage};
 use super::table;
 
@@ -40,7 +40,7 @@ const SIZE: Size = Size {
 /// Prints the statements; `false` when a script sends others than the service,
 /// or the service prepares one at each call.
 pub(crate) fn main(arguments: &Arguments) -> Result<bool, Cause> {
-    stage_runtime()?.block_on(compared(arguments))
+    runtime(1)?.block_on(compared(arguments))
 }
 
 async fn compared(arguments: &Arguments) -> Result<bool, Cause> {

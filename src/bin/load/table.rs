@@ -8,14 +8,13 @@ use std::time::Duration;
 use clap::Args;
 use nvito_clients::error::Cause;
 use tokio::signal::ctrl_c;
-use tokio::task::spawn_blocking;
 
 use super::ask::Rows;
 use super::drive::Load;
 use super::operation::{Mix, Operation};
 use super::pgbench::{self, Pgbench, Schema, script};
 use super::report::Report;
-use super::run::{SizeArguments, fresh_seed, runtime, stage_runtime, write_json};
+use super::run::{SizeArguments, fresh_seed, runtime, write_json};
 use super::stage::{self, Stage};
 use figures::{Cell, Table};
 
@@ -79,7 +78,7 @@ pub(crate) fn service() -> Result<PathBuf, Cause> {
 
 /// Measures and tells.
 pub(crate) fn main(arguments: &Arguments) -> Result<bool, Cause> {
-    let table = stage_runtime()?.block_on(measured(arguments))?;
+    let table = runtime(1)?.block_on(measured(arguments))?;
     match arguments.json.as_deref() {
         Some("-") => eprint!("{table}"),
         _ => print!("{table}"),
@@ -104,15 +103,6 @@ async fn measured(arguments: &Arguments) -> Result<Table, Cause> {
     };
     stage.clear().await?;
     table
-}
-
-/// A load of its own thread, as `load run` and pgbench have one.
-async fn called(load: Load) -> Result<Report, Cause> {
-    let called = spawn_blocking(move || {
-        let outcome = runtime(1)?.block_on(load.run())?;
-        Ok::<_, Cause>(Report::of(&load, outcome))
-    });
-    called.await?
 }
 
 async fn rounds(arguments: &Arguments, stage: &Stage) -> Result<Table, Cause> {
@@ -155,7 +145,7 @@ async fn rounds(arguments: &Arguments, stage: &Stage) -> Result<Table, Cause> {
                 seed: fresh_seed(),
                 watched: stage.watched(),
             };
-            let report = called(load).await?;
+            let report = Report::of(&load, load.run().await?);
             let ours = Cell::of_service(&report);
             let mut others = [None, None];
             for (other, schema) in others.iter_mut().zip([Schema::Own, Schema::Plain]) {

@@ -1,7 +1,10 @@
 //! A write that goes with COMMIT: what it answers is what it has written.
 
+use std::time::Duration;
+
 use nvito_clients::grpc::proto::{Client, ClientStatus, UpdateClientRequest};
-use tonic::Code;
+use tokio::time::sleep;
+use tonic::{Code, Request};
 
 use super::{link_event, patch};
 use crate::layers::waiting;
@@ -118,6 +121,35 @@ async fn a_write_that_is_refused_at_last_leaves_nothing() {
     app.execute("DROP TRIGGER refuse ON clients").await;
     let answer = admin.update(request).await.expect("carried out now");
     assert_there(&app.super_admin(), &answer).await;
+}
+
+/// Whoever else may be about to take the e-mail is waited for until the deadline, and
+/// no longer: a caller that has heard so finds nothing written afterwards.
+#[tokio::test]
+async fn a_write_that_waits_ends_at_its_deadline() {
+    let app = App::start().await;
+    let admin = app.org("Norte").await.platform_admin();
+    let made = admin.create(client("Juan")).await.expect("created");
+    let rival = app.superuser().await;
+    let take = "BEGIN; INSERT INTO clients (id, organization_id, name, email)
+                SELECT gen_random_uuid(), organization_id, 'Eva', 'eva@example.com' FROM clients";
+    rival.batch_execute(take).await.expect("taken");
+    let mut call = Request::new(UpdateClientRequest {
+        id: made.id.clone(),
+        client: Some(patch(|p| p.email = Some("eva@example.com".to_owned()))),
+        ..UpdateClientRequest::default()
+    });
+    call.set_timeout(Duration::from_millis(500));
+    let late = admin.clients().update_client(call).await;
+    let late = late.expect_err("somebody holds the e-mail").code();
+    assert!(
+        [Code::DeadlineExceeded, Code::Cancelled].contains(&late),
+        "{late:?}"
+    );
+    rival.batch_execute("ROLLBACK").await.expect("given back");
+    waiting(&app, 0).await;
+    sleep(Duration::from_millis(300)).await;
+    assert_eq!(admin.get(&made.id).await.expect("found"), made);
 }
 
 /// The clock of `updated_at`: a writer's time is taken if it is later than the last
