@@ -1,25 +1,26 @@
-//! A connection that is lost before COMMIT, in it, and after it.
+//! A connection that is lost before COMMIT, in it, and after it: of a creation, and of
+//! a change, which goes with its COMMIT.
 
 use nvito_clients::domain::principal::Role;
-use nvito_clients::grpc::proto::CreateClientRequest;
+use nvito_clients::grpc::proto::{Client, ClientPatch, CreateClientRequest, UpdateClientRequest};
 use tonic::Code;
 
 use super::proxy::{Proxy, Snare};
 use super::report::{Line, Size};
 use super::server::Site;
-use crate::support::{client, nobody};
+use crate::support::{Actor, Failure, client, nobody};
 
 /// Where the connection is lost, how often, and what is to be answered.
 struct Case {
     promise: &'static str,
-    /// In which message; none: the first that names the client.
+    /// In which message; none: the first that is about the client.
     words: &'static str,
     hand_on: bool,
     times: u32,
     request_id: bool,
     /// The reason; none for a success.
     reason: Option<&'static str>,
-    /// Clients there are afterwards.
+    /// How often it was done afterwards.
     made: i64,
 }
 
@@ -89,7 +90,8 @@ pub(crate) async fn run(size: Size) -> Vec<Line> {
     for case in &CASES {
         let mut wrong = Vec::new();
         for _ in 0..rounds {
-            wrong.extend(one(&site, case).await);
+            wrong.extend(one(&site, case, What::Creation).await);
+            wrong.extend(one(&site, case, What::Change).await);
         }
         let held = wrong.is_empty();
         let seen = if held {
@@ -102,46 +104,80 @@ pub(crate) async fn run(size: Size) -> Vec<Line> {
     lines
 }
 
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum What {
+    Creation,
+    Change,
+}
+
+/// A write that leaves a word of its own in a client, and may be made again.
+enum Write {
+    Creation(CreateClientRequest),
+    Change(UpdateClientRequest),
+}
+
+impl Write {
+    async fn by(&self, actor: &Actor) -> Result<Client, Failure> {
+        match self {
+            Self::Creation(request) => actor.create(request.clone()).await,
+            Self::Change(request) => actor.update(request.clone()).await,
+        }
+    }
+}
+
 /// What went otherwise than it should.
-async fn one(site: &Site, case: &Case) -> Option<String> {
+async fn one(site: &Site, case: &Case, what: What) -> Option<String> {
     let proxy = Proxy::to(&site.socket_file()).await;
     let service = site.service(&proxy.url(), &[("CLIENTS_DATABASE_CONNECTIONS", "2")]);
     let organization = service.org("Propia").await;
     let actor = service.actor(Role::PlatformAdmin, Some(&organization));
-    let name = nobody();
-    let new = CreateClientRequest {
-        request_id: if case.request_id {
-            nobody()
-        } else {
-            String::new()
-        },
-        ..client(&name)
+    let word = nobody();
+    let request_id = if case.request_id {
+        nobody()
+    } else {
+        String::new()
+    };
+    let write = match what {
+        What::Creation => Write::Creation(CreateClientRequest {
+            request_id,
+            ..client(&word)
+        }),
+        What::Change => Write::Change(UpdateClientRequest {
+            id: actor.create(client("Ana")).await.expect("created").id,
+            client: Some(ClientPatch {
+                notes: Some(word.clone()),
+                ..ClientPatch::default()
+            }),
+            request_id,
+            ..UpdateClientRequest::default()
+        }),
+    };
+    // Of a change, what is handed on no more is the UPDATE, and all that goes with it.
+    let (after, words) = match (what, case.words, case.hand_on) {
+        (What::Creation, "", _) | (What::Change, "COMMIT", false) => (word.as_str(), word.as_str()),
+        (What::Change, "", _) => ("FOR NO KEY UPDATE", "FOR NO KEY UPDATE"),
+        (_, words, _) => (word.as_str(), words),
     };
     let snare = |times| Snare {
-        after: name.clone(),
-        words: if case.words.is_empty() {
-            &name
-        } else {
-            case.words
-        }
-        .to_owned(),
+        after: after.to_owned(),
+        words: words.to_owned(),
         hand_on: case.hand_on,
         times,
     };
     proxy.lay(snare(case.times));
-    let answer = actor.create(new.clone()).await;
+    let answer = write.by(&actor).await;
     if proxy.left() == case.times {
-        return Some("nothing was cut".to_owned());
+        return Some(format!("{what:?}: nothing was cut"));
     }
     let made = || async {
         let superuser = site.superuser().await;
-        let count = "SELECT count(*) FROM clients WHERE name = $1";
-        let row = superuser.query_one(count, &[&name]).await;
+        let count = "SELECT count(*) FROM clients WHERE name = $1 OR notes = $1";
+        let row = superuser.query_one(count, &[&word]).await;
         row.expect("counted").get::<_, i64>(0)
     };
     let there = made().await;
     if there != case.made {
-        return Some(format!("{there} made, answered {answer:?}"));
+        return Some(format!("{what:?}: {there} made, answered {answer:?}"));
     }
     match (&answer, case.reason) {
         (Ok(_), None) => {}
@@ -155,19 +191,19 @@ async fn one(site: &Site, case: &Case) -> Option<String> {
                 "false"
             });
             if safe != expected {
-                return Some(format!("retry_safe {safe:?}"));
+                return Some(format!("{what:?}: retry_safe {safe:?}"));
             }
         }
-        _ => return Some(format!("{answer:?}")),
+        _ => return Some(format!("{what:?}: {answer:?}")),
     }
     if !case.request_id {
         return None;
     }
     // The network is well again: a repetition gets the one answer.
     proxy.lay(snare(0));
-    let again = actor.create(new).await;
+    let again = write.by(&actor).await;
     let same = matches!((&answer, &again), (Ok(first), Ok(second)) if first == second)
         || (answer.is_err() && again.is_ok());
     let there = made().await;
-    (!same || there != 1).then(|| format!("{there} made, repeated: {again:?}"))
+    (!same || there != 1).then(|| format!("{what:?}: {there} made, repeated: {again:?}"))
 }
