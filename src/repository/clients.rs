@@ -13,7 +13,7 @@ use super::rows::{CLIENT_COLUMNS, ClientColumns, ClientRow, ClientSql, client_co
 use super::schema::{clients, organization_members as members, users};
 use super::statement::{Statement, Value};
 use super::transaction::Transaction;
-use crate::domain::client::{Client, ClientFields, ClientPatch, NewClient, UserSummary};
+use crate::domain::client::{Client, ClientPatch, NewClient, UserSummary};
 use crate::domain::history::{HistoryKind, beginning, differences};
 use crate::domain::ids::{ClientId, OrganizationId, UserId};
 use crate::error::{Error, Problem, Reason, Resource, Result};
@@ -108,14 +108,9 @@ impl Mutation for UpdateClient {
         let columns = ClientColumns::from(&next);
         // What a search looks in is folded anew where one of its columns is set,
         // changed or not: they are set only when one of them changes.
-        let contact = |fields: &ClientFields| {
-            (
-                fields.name.clone(),
-                fields.email.clone(),
-                fields.phone.clone(),
-            )
-        };
-        let (update, values) = if contact(&next) == contact(current) {
+        let same_contact = (&next.name, &next.email, &next.phone)
+            == (&current.name, &current.email, &current.phone);
+        let (update, values) = if same_contact {
             (UPDATE_OTHERS, columns.others().to_vec())
         } else {
             let values = columns.contact().into_iter().chain(columns.others());
