@@ -1,22 +1,22 @@
 //! One client: created, read, changed; and what its other writes share.
 
-use chrono::{DateTime, TimeDelta, Utc};
 use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Bool, Nullable, Text, Timestamptz};
+use diesel::sql_types::{Bool, Nullable, Text};
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
+use super::held::{Sight, hold};
 use super::history::{Told, tell, told_update};
 use super::mutation::Mutation;
-use super::rows::{CLIENT_COLUMNS, ClientColumns, ClientRow, ClientSql, client_columns};
+use super::rows::{ClientColumns, ClientRow, ClientSql, client_columns};
 use super::schema::{clients, organization_members as members, users};
 use super::statement::{Statement, Value};
 use super::transaction::Transaction;
 use crate::domain::client::{Client, ClientPatch, NewClient, UserSummary};
 use crate::domain::history::{HistoryKind, beginning, differences};
 use crate::domain::ids::{ClientId, OrganizationId, UserId};
-use crate::error::{Error, Problem, Reason, Resource, Result};
+use crate::error::{Error, Problem, Reason, Result};
 
 /// Creates a client in the organization of the scope.
 ///
@@ -185,105 +185,6 @@ async fn summary(transaction: &Transaction, user: Option<UserId>) -> Result<Opti
         first_name,
         last_name,
     }))
-}
-
-/// Which clients a write may find.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Sight {
-    /// Those that live.
-    Live,
-    /// And those that are deleted.
-    Deleted,
-}
-
-/// A client of the scope, held until the transaction ends: nobody else changes it,
-/// so what it becomes by a write is known before the write is made.
-pub(super) struct HeldClient {
-    /// As it stands.
-    pub(super) client: Client,
-    /// The time of what is written now, by PostgreSQL's clock: when it was held, and
-    /// later than the last write whatever that clock says, so that the trigger takes
-    /// it as it is.
-    pub(super) at: DateTime<Utc>,
-}
-
-/// Holds a client.
-pub(super) async fn hold(
-    transaction: &Transaction,
-    id: ClientId,
-    sight: Sight,
-) -> Result<HeldClient> {
-    type Look = (Nullable<Text>, Nullable<Text>, BigInt, Timestamptz);
-    type Seen = (Option<String>, Option<String>, i64, DateTime<Utc>);
-    let (owned, mut values) = transaction.scope().owned();
-    values.push(Value::Uuid(id.0));
-    // A statement of its own, not columns of the first: that one looks at what was
-    // there before it waited for the row.
-    let look = format!(
-        "SELECT assignee.first_name, assignee.last_name, \
-            (SELECT count(*) FROM events WHERE events.organization_id = clients.organization_id \
-             AND events.client_id = clients.id), clock_timestamp() \
-         FROM clients LEFT JOIN users AS assignee ON assignee.id = clients.assigned_to_id \
-         WHERE {owned} AND clients.id = ?"
-    );
-    let look = Statement::<Look>::new(&look, values);
-    let mut connection = transaction.connection();
-    let look = async { Ok(look.get_result::<Seen>(&mut connection).await?) };
-    let (row, (first_name, last_name, event_count, clock)) =
-        tokio::try_join!(biased; lock(transaction, id, sight), look)?;
-    let client = row.complete(first_name.zip(last_name), event_count)?;
-    let at = clock.max(client.updated_at + TimeDelta::microseconds(1));
-    Ok(HeldClient { client, at })
-}
-
-impl HeldClient {
-    /// Leaves the write to go with COMMIT, a [`told_update!`] that sets `updated_at`
-    /// last, and answers what the client becomes: `change` does to it what that does.
-    pub(super) fn write(
-        self,
-        transaction: &Transaction,
-        (write, mut values): (&'static str, Vec<Value<'static>>),
-        told: &Told<'_>,
-        change: impl FnOnce(&mut Client),
-    ) -> Result<Client> {
-        let Self { mut client, at } = self;
-        values.extend([
-            Value::Time(at),
-            Value::Uuid(client.organization.0),
-            Value::Uuid(client.id.0),
-        ]);
-        values.extend(told.values(transaction)?.map(Value::owned));
-        transaction.leave(Statement::new(write, values));
-        client.updated_at = at;
-        client.etag = client.etag.next();
-        change(&mut client);
-        Ok(client)
-    }
-}
-
-/// A client of the scope, locked until the transaction ends.
-pub(super) async fn lock(
-    transaction: &Transaction,
-    id: ClientId,
-    sight: Sight,
-) -> Result<ClientRow> {
-    let (owned, mut values) = transaction.scope().owned();
-    values.push(Value::Uuid(id.0));
-    let live = match sight {
-        Sight::Live => "AND deleted_at IS NULL",
-        Sight::Deleted => "",
-    };
-    let lock = format!(
-        "SELECT {CLIENT_COLUMNS} FROM clients WHERE {owned} AND id = ? {live} FOR NO KEY UPDATE"
-    );
-    Statement::<ClientSql>::new(&lock, values)
-        .get_result(&mut transaction.connection())
-        .await
-        .optional()?
-        .ok_or(Error::NotFound {
-            resource: Resource::Client,
-            id: id.0,
-        })
 }
 
 /// No other live client of the organization has the client's e-mail.

@@ -6,7 +6,8 @@ use diesel::sql_types::Timestamptz;
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
-use super::clients::{Sight, check_email, hold, lock};
+use super::clients::check_email;
+use super::held::{Sight, hold, lock};
 use super::history::{Told, tell, tell_purged, told_update};
 use super::mutation::Mutation;
 use super::schema::{clients, events};
