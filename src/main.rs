@@ -1,12 +1,13 @@
 //! Reads the command and calls the library.
 
+use std::io;
 use std::process::ExitCode;
 
 use clap::Parser;
 use nvito_clients::config::{Cli, Command, Config};
 use nvito_clients::error::{Cause, causes};
 use nvito_clients::{commands, server, telemetry};
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 
 #[global_allocator]
@@ -20,14 +21,10 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let runtime = Builder::new_multi_thread()
-        .worker_threads(config.threads)
-        .on_thread_park(telemetry::rest)
-        .enable_all()
-        .build();
-    let ran = runtime
+    let ran = runtime(config.threads)
         .map_err(Cause::from)
         .and_then(|runtime| runtime.block_on(observed(config)));
+    telemetry::rest();
     match ran {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -35,6 +32,20 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// One thread has nobody to share its tasks with, and is spared what that takes. It has
+/// one queue, and the listener bounds what calls add to it (`listener::turn`).
+fn runtime(threads: usize) -> io::Result<Runtime> {
+    let mut builder = match threads {
+        1 => Builder::new_current_thread(),
+        _ => Builder::new_multi_thread(),
+    };
+    builder
+        .worker_threads(threads)
+        .on_thread_park(telemetry::rest)
+        .enable_all()
+        .build()
 }
 
 async fn observed(config: Config) -> Result<(), Cause> {

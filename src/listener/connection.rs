@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, AsyncWrite, BufWriter, ReadBuf};
+use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, BufReader, BufWriter, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
@@ -14,6 +14,7 @@ use tonic::transport::server::Connected;
 use super::answers::Answers;
 use super::frames::Frames;
 use super::places::Place;
+use super::turn::{Share, Turn};
 
 /// What every HTTP/2 client says first.
 pub(super) const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -27,7 +28,8 @@ pub(super) enum Socket {
 
 /// What is written together at most: a whole frame of HTTP/2 with its head.
 const TOGETHER: usize = 17 * 1024;
-
+/// What is read together at most, as h2 does to begin with.
+const READ: usize = 8 * 1024;
 /// A connection whose preface has been read, and is read again by tonic. It
 /// ends when its place is needed.
 ///
@@ -37,25 +39,34 @@ const TOGETHER: usize = 17 * 1024;
 /// each frame of a kilobyte or more.)
 #[derive(Debug)]
 pub struct Connection {
-    socket: BufWriter<Socket>,
+    socket: BufReader<BufWriter<Socket>>,
     /// Others have had time to add their answer to what is written next.
     gathered: bool,
     replayed: usize,
     frames: Frames,
     left: Pin<Box<WaitForCancellationFutureOwned>>,
     answers: Arc<Answers>,
+    turn: Arc<Turn>,
+    share: Share,
     place: Place,
 }
 
 impl Connection {
-    pub(super) fn new(socket: Socket, place: Place, answers: Arc<Answers>) -> Self {
+    pub(super) fn new(
+        socket: Socket,
+        place: Place,
+        answers: Arc<Answers>,
+        turn: Arc<Turn>,
+    ) -> Self {
         Self {
-            socket: BufWriter::with_capacity(TOGETHER, socket),
+            socket: BufReader::with_capacity(READ, BufWriter::with_capacity(TOGETHER, socket)),
             gathered: false,
             replayed: 0,
             frames: Frames::default(),
             left: Box::pin(place.left()),
             answers,
+            turn,
+            share: Share::default(),
             place,
         }
     }
@@ -103,10 +114,26 @@ impl AsyncRead for Connection {
             return Poll::Ready(Ok(()));
         }
         self.stays(cx)?;
-        let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.socket).poll_read(cx, buffer))?;
-        if self.frames.bring_a_call(&buffer.filled()[before..]) {
-            self.place.called();
+        let Self {
+            socket,
+            frames,
+            turn,
+            share,
+            place,
+            ..
+        } = &mut *self;
+        ready!(turn.poll_admits(share, cx));
+        let mut socket = Pin::new(socket);
+        let bytes = ready!(socket.as_mut().poll_fill_buf(cx))?;
+        let bytes = &bytes[..bytes.len().min(buffer.remaining())];
+        let piece = frames.next(bytes);
+        buffer.put_slice(&bytes[..piece.length]);
+        socket.consume(piece.length);
+        if piece.is_of_a_call {
+            place.called();
+        }
+        if piece.begins_a_call {
+            turn.bring(share);
         }
         Poll::Ready(Ok(()))
     }
@@ -126,7 +153,7 @@ impl AsyncWrite for Connection {
     /// are ready have had their turn, or at once where new calls came meanwhile.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.stays(cx)?;
-        if !self.gathered && !self.socket.buffer().is_empty() {
+        if !self.gathered && !self.socket.get_ref().buffer().is_empty() {
             self.gathered = true;
             cx.waker().wake_by_ref();
             return Poll::Pending;
@@ -183,25 +210,95 @@ impl AsyncWrite for Socket {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read;
+    use std::future::poll_fn;
+    use std::io::{Read, Write};
+    use std::net::Shutdown;
     use std::task::Waker;
     use std::time::Duration;
 
-    use tokio::io::AsyncWriteExt;
+    use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 
     use super::super::places::Places;
+    use super::super::turn::FEW;
     use super::*;
+
+    /// A peer, and what it is connected to.
+    async fn connect() -> (std::net::TcpStream, Connection) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("bound");
+        let peer = std::net::TcpStream::connect(address).expect("it listens");
+        let (socket, _) = listener.accept().await.expect("somebody comes");
+        let place = Places::new(1, Duration::ZERO).take().await;
+        let connection =
+            Connection::new(Socket::Plain(socket), place, Arc::default(), Arc::default());
+        (peer, connection)
+    }
+
+    #[tokio::test]
+    async fn where_there_are_many_a_connection_brings_few_and_writes_all_the_same() {
+        const CALLS: usize = 20;
+        let call = [0, 0, 1, 1, 5, 0, 0, 0, 1, b'x'];
+        for many in [false, true] {
+            let (mut peer, mut connection) = connect().await;
+            peer.write_all(&call.repeat(CALLS)).expect("sent");
+            peer.shutdown(Shutdown::Write).expect("that was all");
+            let mut preface = [0; PREFACE.len()];
+            connection.read_exact(&mut preface).await.expect("replayed");
+            connection.socket.fill_buf().await.expect("all is there");
+
+            let (mut read, mut turns) = (Vec::new(), Vec::new());
+            poll_fn(|cx| {
+                if many {
+                    connection.turn.fill();
+                }
+                let before = read.len();
+                let ended = loop {
+                    let mut bytes = [0; 1024];
+                    let mut buffer = ReadBuf::new(&mut bytes);
+                    match Pin::new(&mut connection).poll_read(cx, &mut buffer) {
+                        Poll::Ready(read) => read.expect("no error"),
+                        Poll::Pending => break false,
+                    }
+                    if buffer.filled().is_empty() {
+                        break true;
+                    }
+                    read.extend_from_slice(buffer.filled());
+                };
+                turns.push((read.len() - before).div_ceil(call.len()));
+                let written = Pin::new(&mut connection).poll_write(cx, b"answer");
+                assert!(matches!(written, Poll::Ready(Ok(6))), "{written:?}");
+                let _ = Pin::new(&mut connection).poll_flush(cx);
+                let flushed = Pin::new(&mut connection).poll_flush(cx);
+                assert!(
+                    flushed.is_ready(),
+                    "others wait for the calls, not for answers"
+                );
+                if ended {
+                    return Poll::Ready(());
+                }
+                Poll::Pending
+            })
+            .await;
+            assert_eq!(read, call.repeat(CALLS), "nothing is lost");
+            if many {
+                let most = turns.iter().max().expect("one at least");
+                assert!(
+                    *most <= FEW + 1,
+                    "the last one's head ends a turn: {turns:?}"
+                );
+            } else {
+                assert_eq!(turns[0], CALLS, "as if there were no turns");
+            }
+            let mut heard = vec![0; turns.len() * 6];
+            peer.read_exact(&mut heard).expect("all that was written");
+        }
+    }
 
     #[tokio::test]
     async fn what_is_ready_at_the_same_time_is_written_together() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let address = listener.local_addr().expect("bound");
-        let mut peer = std::net::TcpStream::connect(address).expect("it listens");
+        let (mut peer, mut connection) = connect().await;
         peer.set_nonblocking(true).expect("a socket");
-        let (socket, _) = listener.accept().await.expect("somebody comes");
-        let place = Places::new(1, Duration::ZERO).take().await;
-        let mut connection = Connection::new(Socket::Plain(socket), place, Arc::default());
         let mut cx = Context::from_waker(Waker::noop());
 
         connection.write_all(b"one").await.expect("kept");

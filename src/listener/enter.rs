@@ -14,6 +14,7 @@ use super::answers::Answers;
 use super::connection::{Connection, PREFACE, Socket};
 use super::places::Place;
 use super::seldom::Seldom;
+use super::turn::Turn;
 use super::{ListenerConfig, Tls};
 
 /// What everybody who enters has to pass.
@@ -25,6 +26,7 @@ pub(super) struct Entrance {
     tls: Option<Arc<Tls>>,
     ready: mpsc::Sender<Connection>,
     answers: Arc<Answers>,
+    turn: Arc<Turn>,
     refusals: Seldom,
 }
 
@@ -54,6 +56,7 @@ impl Entrance {
             tls: config.tls.clone(),
             ready,
             answers: Arc::default(),
+            turn: Arc::default(),
             refusals: Seldom::default(),
         })
     }
@@ -66,7 +69,12 @@ impl Entrance {
         };
         match entered {
             Ok(socket) => {
-                let connection = Connection::new(socket, place, Arc::clone(&self.answers));
+                let connection = Connection::new(
+                    socket,
+                    place,
+                    Arc::clone(&self.answers),
+                    Arc::clone(&self.turn),
+                );
                 // Nobody takes it any more only when the service stops.
                 let _ = self.ready.send(connection).await;
             }

@@ -18,27 +18,41 @@ pub(super) struct Frames {
 }
 
 impl Frames {
-    /// Whether a frame of a call begins in these bytes, the next ones that came.
-    pub(super) fn bring_a_call(&mut self, mut bytes: &[u8]) -> bool {
-        let mut found = false;
-        while !bytes.is_empty() {
-            let skipped = self.payload.min(bytes.len());
+    /// How many of these bytes, the next ones that came, are to be read together:
+    /// up to where the next call begins, with the head of its first frame.
+    pub(super) fn next(&mut self, bytes: &[u8]) -> Piece {
+        let mut piece = Piece::default();
+        while piece.length < bytes.len() && !piece.begins_a_call {
+            let rest = &bytes[piece.length..];
+            let skipped = self.payload.min(rest.len());
             self.payload -= skipped;
-            bytes = &bytes[skipped..];
-            let taken = (HEAD - self.filled).min(bytes.len());
-            self.head[self.filled..self.filled + taken].copy_from_slice(&bytes[..taken]);
+            let rest = &rest[skipped..];
+            let taken = (HEAD - self.filled).min(rest.len());
+            self.head[self.filled..self.filled + taken].copy_from_slice(&rest[..taken]);
             self.filled += taken;
-            bytes = &bytes[taken..];
+            piece.length += skipped + taken;
             if self.filled == HEAD {
                 let [high, middle, low, kind, ..] = self.head;
                 self.filled = 0;
                 self.payload = u32::from_be_bytes([0, high, middle, low]) as usize;
+                piece.begins_a_call = kind == HEADERS;
                 // Nobody needs empty DATA frames but to keep a place.
-                found |= kind == HEADERS || (kind == DATA && self.payload > 0);
+                piece.is_of_a_call |= kind == HEADERS || (kind == DATA && self.payload > 0);
             }
         }
-        found
+        piece
     }
+}
+
+/// Bytes that are read together.
+#[derive(Debug, Default)]
+pub(super) struct Piece {
+    pub(super) length: usize,
+    /// It ends with the head of a frame that begins a call (or ends one with trailers,
+    /// which callers of unary methods do not send).
+    pub(super) begins_a_call: bool,
+    /// A frame of a call begins in it.
+    pub(super) is_of_a_call: bool,
 }
 
 #[cfg(test)]
@@ -63,13 +77,27 @@ mod tests {
         let call = [&quiet[..], &frame(HEADERS, b"x"), &quiet].concat();
         let data = [&quiet[..], &frame(DATA, b"x")].concat();
         for size in 1..=call.len() {
-            let any = |bytes: &[u8]| {
-                let mut frames = Frames::default();
-                let cut = bytes.chunks(size);
-                cut.fold(false, |found, part| frames.bring_a_call(part) | found)
+            // What is of a call, and where calls begin.
+            let found = |bytes: &[u8]| {
+                let (mut frames, mut read) = (Frames::default(), 0);
+                let (mut any, mut begin) = (false, Vec::new());
+                for part in bytes.chunks(size) {
+                    let end = read + part.len();
+                    while read < end {
+                        let piece = frames.next(&bytes[read..end]);
+                        read += piece.length;
+                        any |= piece.is_of_a_call;
+                        begin.extend(piece.begins_a_call.then_some(read));
+                    }
+                }
+                (any, begin)
             };
-            assert!(!any(&quiet), "{size}");
-            assert!(any(&call) && any(&data), "{size}");
+            let head = quiet.len() + HEAD;
+            assert_eq!(found(&quiet), (false, vec![]), "{size}");
+            assert_eq!(found(&data), (true, vec![]), "{size}");
+            let twice = [&call[..], &call].concat();
+            let heads = vec![head, call.len() + head];
+            assert_eq!(found(&twice), (true, heads), "{size}");
         }
     }
 }

@@ -13,7 +13,8 @@ const CONNECTION_WINDOW: u32 = 256 * 1024;
 /// Bytes of a call's headers.
 const HEADERS: u32 = 16 * 1024;
 /// Calls that a peer may take back before they are begun (rapid reset), and
-/// mistakes that it may make, before its connection is closed.
+/// mistakes that it may make, before its connection is closed. Where there are many
+/// (`turn`) it brings two at a time, each is begun, and none counts.
 const RESETS: usize = 20;
 const MISTAKES: usize = 64;
 

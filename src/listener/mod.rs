@@ -17,6 +17,7 @@ mod places;
 mod seldom;
 mod tls;
 mod tls_files;
+mod turn;
 
 use std::io;
 use std::pin::Pin;

@@ -47,7 +47,10 @@ async fn calls_that_are_too_big() {
     let stand = Stand::start().await;
     calls::gzip_bomb(&stand, 100).await.holds();
     calls::big_headers(&stand, 100).await.holds();
-    calls::unread_answers(&stand, 60).await.holds();
+    for threads in ["1", "3"] {
+        let stand = Stand::with_threads(threads).await;
+        calls::unread_answers(&stand, 60).await.holds();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -44,11 +44,20 @@ pub(crate) struct Outcome {
 
 impl Stand {
     pub(super) async fn start() -> Self {
-        Self::with_descriptors(20_000).await
+        Self::with(20_000, &[]).await
     }
 
     /// A service that may open only so many files.
     pub(super) async fn with_descriptors(descriptors: usize) -> Self {
+        Self::with(descriptors, &[]).await
+    }
+
+    /// A service whose calls are served by so many threads: one has another runtime.
+    pub(super) async fn with_threads(threads: &str) -> Self {
+        Self::with(20_000, &[("CLIENTS_THREADS", threads)]).await
+    }
+
+    async fn with(descriptors: usize, more: &[(&str, &str)]) -> Self {
         let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).expect("a limit");
         setrlimit(Resource::RLIMIT_NOFILE, most, most).expect("up to the hard one");
         let folder = Folder::used();
@@ -57,6 +66,7 @@ impl Stand {
             ("CLIENTS_DATABASE_CONNECTIONS", "4"),
             ("CLIENTS_LOG", "warn"),
         ];
+        let settings = [&settings[..], more].concat();
         let mut service = Service::spawn(&folder, &settings);
         Process(service.pid()).may_open(descriptors);
         service.serves();
