@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
+use std::{mem, thread};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -92,7 +93,7 @@ impl Folder {
         while !self.processes().is_empty() {
             let left = self.processes();
             assert!(began.elapsed() < limit, "still there: {left:?}");
-            std::thread::sleep(Duration::from_millis(5));
+            thread::sleep(Duration::from_millis(5));
         }
     }
 }
@@ -180,9 +181,19 @@ impl Service {
         &self.address
     }
 
-    /// What it has written to standard error.
+    /// What it has written to standard error, once nothing more comes: an answer may be
+    /// there before its lines, which wait for their thread to rest.
     pub(crate) fn log(&self) -> String {
-        fs::read_to_string(&self.log).expect("readable")
+        let read = || fs::read_to_string(&self.log).expect("readable");
+        let mut log = read();
+        for _ in 0..20 {
+            thread::sleep(Duration::from_millis(100));
+            let before = mem::replace(&mut log, read());
+            if before.len() == log.len() {
+                break;
+            }
+        }
+        log
     }
 
     /// Where its log says that the metrics are served.
