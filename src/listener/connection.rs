@@ -30,6 +30,7 @@ pub(super) enum Socket {
 const TOGETHER: usize = 17 * 1024;
 /// What is read together at most, as h2 does to begin with.
 const READ: usize = 8 * 1024;
+
 /// A connection whose preface has been read, and is read again by tonic. It
 /// ends when its place is needed.
 ///
