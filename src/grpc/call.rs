@@ -1,5 +1,6 @@
 //! One call's way through the house: identity, permission, work, answer.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use prost::Message;
@@ -173,7 +174,7 @@ where
     F: Fn(&M::Output) -> A + Clone + Send + Sync + 'static,
 {
     let keep = reply.clone();
-    let encode: Encode<M::Output> = Box::new(move |output| keep(output).encode_to_vec());
+    let encode: Encode<M::Output> = Arc::new(move |output| keep(output).encode_to_vec());
     let options = Options {
         validate_only: write.validate_only,
         idempotency: write.idempotency.map(|key| (key, encode)),

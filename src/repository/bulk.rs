@@ -11,6 +11,7 @@ use super::Database;
 use super::history::stored;
 use super::schema::{organization_members as members, organizations, users};
 use super::scope::Mode;
+use super::share::Whose;
 use super::transaction::Transaction;
 use crate::domain::client::{AcquisitionSource, ClientFields};
 use crate::domain::directory::{Event, Member, Organization};
@@ -127,7 +128,7 @@ impl Database {
     pub async fn analyze(&self) -> Result<()> {
         self.fold_totals().await?;
         // Not to go back to the pool: it keeps the setting.
-        let mut connection = self.hold(None, Mode::Write).await?.take();
+        let mut connection = self.hold(Whose::Of(None), Mode::Write).await?.take();
         connection
             .batch_execute("SET statement_timeout = 0")
             .await?;

@@ -1,19 +1,22 @@
 //! One client: created, read, changed; and what its other writes share.
 
+use std::sync::Arc;
+
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Nullable, Text};
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
+use super::group::{Change, Creation, Next};
 use super::held::{Sight, hold};
 use super::history::{Told, tell, told_update};
-use super::mutation::Mutation;
+use super::mutation::{Mutation, Of, Shared};
 use super::rows::{ClientColumns, ClientRow, ClientSql, client_columns};
 use super::schema::{clients, organization_members as members, users};
 use super::statement::{Statement, Value};
 use super::transaction::Transaction;
-use crate::domain::client::{Client, ClientPatch, NewClient, UserSummary};
+use crate::domain::client::{Client, ClientFields, ClientPatch, NewClient, UserSummary};
 use crate::domain::history::{HistoryKind, beginning, differences};
 use crate::domain::ids::{ClientId, OrganizationId, UserId};
 use crate::error::{Error, Problem, Reason, Result};
@@ -38,7 +41,7 @@ impl Mutation for CreateClient {
         values.extend(columns.others());
         values.push(Value::Uuid(scope.actor().0));
         let told = Told::of(HistoryKind::Created, beginning(&new.fields));
-        values.extend(told.values(transaction)?);
+        values.extend(told.of_caller(transaction)?);
         let (assignee, made) = tokio::join!(
             biased;
             check_assignee(transaction, organization, new.fields.assigned_to, "assigned_to_id"),
@@ -49,6 +52,10 @@ impl Mutation for CreateClient {
             Some(client) => Ok(client),
             None => Err(email_taken(transaction, organization, new).await?),
         }
+    }
+
+    fn shared(self: &Arc<Self>) -> Option<Shared<Client>> {
+        Some(Shared::Creation(Creation(self.clone()), Of::CLIENT))
     }
 }
 
@@ -97,28 +104,23 @@ impl Mutation for UpdateClient {
     #[allow(private_interfaces, reason = "run by Repository::perform only")]
     async fn run(&self, transaction: &Transaction) -> Result<Client> {
         let held = hold(transaction, self.id, Sight::Live).await?;
-        held.client.etag.check(self.etag.as_deref())?;
-        let current = &held.client.fields;
-        let next = self.patch.clone().apply(current)?;
-        if next == *current {
+        let Some((next, told)) = self.next(&held.client)? else {
             return Ok(held.client);
-        }
+        };
+        let current = &held.client.fields;
         let moves = next.assigned_to != current.assigned_to;
         let readdresses = next.email != current.email;
         let columns = ClientColumns::from(&next);
         // What a search looks in is folded anew where one of its columns is set,
         // changed or not: they are set only when one of them changes.
-        let same_contact = (&next.name, &next.email, &next.phone)
-            == (&current.name, &current.email, &current.phone);
-        let (update, values) = if same_contact {
+        let (update, values) = if same_contact(current, &next) {
             (UPDATE_OTHERS, columns.others().to_vec())
         } else {
             let values = columns.contact().into_iter().chain(columns.others());
             (UPDATE_ALL, values.collect())
         };
-        let told = Told::of(HistoryKind::Updated, differences(current, &next));
         let values = values.into_iter().map(Value::owned).collect();
-        let mut client = held.write(transaction, (update, values), &told, |client| {
+        let mut client = held.write(transaction, (update, values), told, |client| {
             client.fields = next;
         })?;
         if moves || readdresses {
@@ -148,16 +150,53 @@ impl Mutation for UpdateClient {
         }
         Ok(client)
     }
+
+    fn shared(self: &Arc<Self>) -> Option<Shared<Client>> {
+        let update = self.clone();
+        let next = move |client: &Client| {
+            let Some((next, told)) = update.next(client)? else {
+                return Ok(Next::Same);
+            };
+            let moves = next.assigned_to != client.fields.assigned_to;
+            if moves || !same_contact(&client.fields, &next) {
+                return Ok(Next::Alone);
+            }
+            Ok(Next::Fields(Box::new(next), told))
+        };
+        let change = Change {
+            client: self.id,
+            next: Box::new(next),
+        };
+        Some(Shared::Change(change, Of::CLIENT))
+    }
+}
+
+impl UpdateClient {
+    /// What becomes of a client, and what is told of it; `None` where it stays as it is.
+    fn next(&self, client: &Client) -> Result<Option<(ClientFields, Told)>> {
+        client.etag.check(self.etag.as_deref())?;
+        let next = self.patch.clone().apply(&client.fields)?;
+        if next == client.fields {
+            return Ok(None);
+        }
+        let told = Told::of(HistoryKind::Updated, differences(&client.fields, &next));
+        Ok(Some((next, told)))
+    }
+}
+
+/// Whether what a search looks in is the same.
+fn same_contact(one: &ClientFields, other: &ClientFields) -> bool {
+    (&one.name, &one.email, &one.phone) == (&other.name, &other.email, &other.phone)
 }
 
 const UPDATE_OTHERS: &str = told_update!(
     "type = ?, status = ?, rfc = ?, business_name = ?, billing_address = ?, \
-     acquisition_source = ?, acquisition_detail = ?, notes = ?, assigned_to_id = ?, updated_at = ?"
+     acquisition_source = ?, acquisition_detail = ?, notes = ?, assigned_to_id = ?, updated_at = ?, version = version + 1"
 );
 const UPDATE_ALL: &str = told_update!(
     "name = ?, email = ?, phone = ?, phone_e164 = ?, \
      type = ?, status = ?, rfc = ?, business_name = ?, billing_address = ?, \
-     acquisition_source = ?, acquisition_detail = ?, notes = ?, assigned_to_id = ?, updated_at = ?"
+     acquisition_source = ?, acquisition_detail = ?, notes = ?, assigned_to_id = ?, updated_at = ?, version = version + 1"
 );
 
 /// Who is to look after the client.

@@ -15,6 +15,9 @@ use crate::error::{Error, Problem, Reason};
 /// The unique index on the e-mail of live clients.
 const LIVE_EMAIL: &str = "clients_live_email_key";
 
+/// The key of answers that are kept.
+const ONE_ANSWER: &str = "idempotent_requests_pkey";
+
 /// Messages of PostgreSQL 15–18 (`src/backend/**/*.c`) that the driver hands on
 /// without their SQLSTATE, by how they begin.
 const MESSAGES: [(&str, Reason); 15] = [
@@ -126,8 +129,9 @@ fn constraint(
     information: &dyn DatabaseErrorInformation,
 ) -> Option<fn(DriverError) -> Error> {
     match (kind, information.constraint_name()?) {
-        // Somebody took the e-mail after we looked: look again.
-        (DatabaseErrorKind::UniqueViolation, LIVE_EMAIL) => {
+        // Somebody took the e-mail, or answered the same request, after we looked:
+        // look again.
+        (DatabaseErrorKind::UniqueViolation, LIVE_EMAIL | ONE_ANSWER) => {
             Some(|cause| system(Reason::TransactionConflict, cause))
         }
         (

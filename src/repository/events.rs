@@ -257,11 +257,11 @@ async fn touch(
     transaction: &Transaction,
     event: &EventRow,
     client: Uuid,
-    told: Told<'_>,
+    told: Told,
 ) -> Result<()> {
     const TOUCH: &str = told_update!("version = version");
     let mut values = vec![Value::Uuid(event.organization_id), Value::Uuid(client)];
-    values.extend(told.values(transaction)?);
+    values.extend(told.of_caller(transaction)?);
     let touch: Statement<'_, ()> = Statement::new(TOUCH, values);
     match touch.execute(&mut transaction.connection()).await? {
         1 => Ok(()),

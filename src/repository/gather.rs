@@ -1,17 +1,16 @@
-//! Point reads of many callers in one statement.
+//! What many callers ask for at the same time, done together.
 //!
-//! While a statement is on its way, what is asked for meanwhile waits and goes
-//! with one of the next: no timer, so a single caller is served at once, and under
-//! load a round trip is shared by half of those there are: while PostgreSQL works
-//! for them, the others get their answers and ask again. One statement at a time
-//! serves more than two side by side would; only while it is slow, another lane
-//! serves those who wait. Organizations take turns, so who asks for little is
-//! served soon beside who floods.
+//! While a round is on its way, who comes meanwhile waits and goes with one of the
+//! next: no timer, so a single caller is served at once, and under load a round is
+//! shared by half of those there are: while PostgreSQL works for them, the others
+//! get their answers and ask again. There are as many rounds at a time as serve most;
+//! only while one is slow, another lane serves those who wait.
+//! Organizations take turns, so who asks for little is served soon beside who floods.
 //!
-//! A statement reads for callers of several tenants, so it cannot take the role
-//! of one. Each key names its organization, the function in SQL looks for both
-//! (migration 0015), and what it answers is compared with the key once more
-//! before anybody gets it: [`Point::belongs`].
+//! A round is a statement that reads by key ([`read`]), or a transaction that writes
+//! ([`super::group`]).
+
+mod read;
 
 use std::collections::{HashMap, VecDeque};
 use std::convert::Infallible;
@@ -19,72 +18,80 @@ use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use diesel_async::AsyncPgConnection;
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep};
+
+pub(super) use read::{Point, Reads};
 
 use super::Database;
 use super::scope::Mode;
 use super::share::{Tenant, overloaded};
 use crate::error::{Cause, Error, Reason, Result};
 
-/// Statements under way at once, each on a connection of its own.
-const LANES: usize = 2;
-/// When a statement is slow.
-const SLOW: Duration = Duration::from_millis(20);
-/// Keys of one statement, but for one caller who asks for more by itself.
-const KEYS_MOST: usize = 128;
-/// How long a statement may take, whatever its callers would wait: longer than
-/// it waits for a lock, and no longer.
-const STATEMENT: Duration = Duration::from_secs(3);
+/// When a round is slow.
+pub(super) const SLOW: Duration = Duration::from_millis(20);
 
-/// Something that is read by its key.
-pub(super) trait Point: Send + Sized + 'static {
-    /// What it is asked for by; names the organization.
-    type Key: Clone + Send + Sync + 'static;
+/// What is done for several callers at once.
+pub(super) trait Together: Sized + 'static {
+    /// What one caller asks for.
+    type Ask: Send;
+    /// What they get.
+    type Answer: Send;
 
-    /// Reads what there is, each with the place of its key.
-    fn read(
-        connection: &AsyncPgConnection,
-        keys: &[Self::Key],
-    ) -> impl Future<Output = Result<Vec<(usize, Self)>>> + Send;
+    /// How many wait, before more are refused.
+    const MODE: Mode;
+    /// How many rounds are under way at once, each on a connection of its own; one more
+    /// while one of them is slow.
+    const ABREAST: usize;
+    /// How much goes into one round, but for one caller who asks for more alone.
+    const MOST: usize;
 
-    /// Whether it is what `key` asks for: of its organization above all.
-    fn belongs(&self, key: &Self::Key) -> bool;
+    /// How much of it one caller takes.
+    fn size(ask: &Self::Ask) -> usize;
+
+    /// Does what they ask for. Who is not answered yet gets the answer once the next
+    /// round is on its way.
+    fn serve(
+        database: &Database,
+        asked: Vec<Asked<Self>>,
+    ) -> impl Future<Output = Replies<Self::Answer>> + Send;
 }
 
-/// Callers of a [`Point`] who share their round trips.
-pub(super) struct Gather<P: Point>(Arc<Mutex<State<P>>>);
+/// Callers who share their rounds.
+pub(super) struct Gather<T: Together>(Arc<Mutex<State<T>>>);
 
-struct State<P: Point> {
+struct State<T: Together> {
     /// Who waits, by tenant; nobody else takes up room.
-    waiting: HashMap<Tenant, VecDeque<Asked<P>>>,
+    waiting: HashMap<Tenant, VecDeque<Asked<T>>>,
     /// The tenants that wait, whoever is next first.
     turns: VecDeque<Tenant>,
-    /// The open lanes by their numbers, and since when each is at its statement.
+    /// The open lanes by their numbers, and since when each is at its round.
     lanes: HashMap<u64, Instant>,
     /// The number of the next lane.
     number: u64,
 }
 
-/// One caller's keys, and where the answer goes.
-struct Asked<P: Point> {
-    keys: Vec<P::Key>,
-    deadline: Instant,
-    reply: oneshot::Sender<Result<Vec<Option<P>>>>,
+/// What one caller asks for, and where the answer goes.
+pub(super) struct Asked<T: Together> {
+    pub(super) ask: T::Ask,
+    pub(super) deadline: Instant,
+    pub(super) reply: Reply<T::Answer>,
 }
 
-/// Calls, and what their statement has found by the place of its keys.
-type Served<P> = (Vec<Asked<P>>, Result<Vec<(usize, P)>>);
+/// Where an answer goes.
+pub(super) type Reply<A> = oneshot::Sender<Result<A>>;
 
-impl<P: Point> Clone for Gather<P> {
+/// Answers, and where they go.
+pub(super) type Replies<A> = Vec<(Reply<A>, Result<A>)>;
+
+impl<T: Together> Clone for Gather<T> {
     fn clone(&self) -> Self {
         Self(self.0.clone())
     }
 }
 
-impl<P: Point> Default for Gather<P> {
+impl<T: Together> Default for Gather<T> {
     fn default() -> Self {
         Self(Arc::new(Mutex::new(State {
             waiting: HashMap::new(),
@@ -95,30 +102,29 @@ impl<P: Point> Default for Gather<P> {
     }
 }
 
-impl<P: Point> Gather<P> {
-    /// What the keys stand for, in their order; `None` for what is not there.
-    /// `SERVER_OVERLOADED` where as many calls of the tenant wait already as may
-    /// wait for a turn ([`Shares::room`](super::share::Shares::room)).
+impl<T: Together> Gather<T> {
+    /// What the caller gets. `SERVER_OVERLOADED` where as many calls of the tenant wait
+    /// already as may wait for a turn ([`Shares::room`](super::share::Shares::room)),
+    /// `DEADLINE_EXCEEDED` where its time was over before its round.
     ///
-    /// Dropped, it is asked for no more; a statement that nobody waits for is
-    /// cancelled.
+    /// Dropped, it is asked for no more, unless its round has begun.
     pub(super) async fn get(
         &self,
         database: &Database,
         tenant: Tenant,
-        keys: Vec<P::Key>,
+        ask: T::Ask,
         deadline: Instant,
-    ) -> Result<Vec<Option<P>>> {
+    ) -> Result<T::Answer> {
         let (reply, answer) = oneshot::channel();
         let asked = Asked {
-            keys,
+            ask,
             deadline,
             reply,
         };
         let opened = {
             let mut state = self.state();
-            if state.count(tenant) >= database.shares.room(Mode::Snapshot) {
-                return Err(overloaded("too many reads of the organization wait"));
+            if state.count(tenant) >= database.shares.room(T::MODE) {
+                return Err(overloaded("too many calls of the organization wait"));
             }
             state.push(tenant, asked);
             state.open()
@@ -140,17 +146,18 @@ impl<P: Point> Gather<P> {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State<P>> {
+    fn state(&self) -> MutexGuard<'_, State<T>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<P: Point> State<P> {
+impl<T: Together> State<T> {
     /// Opens a lane for those who wait, unless others will be there soon or there
     /// may be no more of them.
     fn open(&mut self) -> Option<u64> {
-        let slow = self.lanes.values().all(|since| since.elapsed() >= SLOW);
-        if self.waiting.is_empty() || !slow || self.lanes.len() == LANES {
+        let quick = self.lanes.values().filter(|since| since.elapsed() < SLOW);
+        let may = quick.count() < T::ABREAST && self.lanes.len() <= T::ABREAST;
+        if self.waiting.is_empty() || !may {
             return None;
         }
         self.number += 1;
@@ -158,11 +165,12 @@ impl<P: Point> State<P> {
         Some(self.number)
     }
 
-    /// What a lane does next after a statement for so many calls. It is closed when
+    /// What a lane does next after a round for so many calls. It is closed when
     /// that is nothing, in the same moment: who comes now opens another.
-    fn next_of(&mut self, lane: u64, before: usize) -> Vec<Asked<P>> {
-        let mut others = self.lanes.iter().filter(|(number, _)| **number != lane);
-        let is_needed = others.all(|(_, since)| since.elapsed() >= SLOW);
+    fn next_of(&mut self, lane: u64, before: usize) -> Vec<Asked<T>> {
+        let others = self.lanes.iter().filter(|(number, _)| **number != lane);
+        let quick = others.filter(|(_, since)| since.elapsed() < SLOW);
+        let is_needed = quick.count() < T::ABREAST;
         let next = if is_needed {
             self.next(self.half(before))
         } else {
@@ -184,7 +192,7 @@ impl<P: Point> State<P> {
         })
     }
 
-    fn push(&mut self, tenant: Tenant, asked: Asked<P>) {
+    fn push(&mut self, tenant: Tenant, asked: Asked<T>) {
         let queue = self.waiting.entry(tenant).or_insert_with(|| {
             self.turns.push_back(tenant);
             VecDeque::new()
@@ -192,14 +200,14 @@ impl<P: Point> State<P> {
         queue.push_back(asked);
     }
 
-    /// How many calls go with the next statement: half of those who wait and those
+    /// How many calls go with the next round: half of those who wait and those
     /// who went `before`, as they are about to ask again. Were it all who wait, there
     /// would be few when it is done, and while these are served the rest would gather
     /// again: PostgreSQL and the service in turns, each idle while the other works.
-    /// The price: of a burst half waits for a second statement. Beside a lane that is
+    /// The price: of a burst half waits for a second round. Beside a lane that is
     /// slow nobody is left behind.
     fn half(&self, before: usize) -> usize {
-        if self.lanes.len() > 1 {
+        if self.lanes.len() > T::ABREAST {
             return usize::MAX;
         }
         let waiting: usize = self.waiting.values().map(VecDeque::len).sum();
@@ -207,9 +215,9 @@ impl<P: Point> State<P> {
     }
 
     /// One call of each tenant in turn, `most` of them and as many as go into one
-    /// statement. Whoever hung up or is late is not among them.
-    fn next(&mut self, most: usize) -> Vec<Asked<P>> {
-        let (mut next, mut keys) = (Vec::new(), 0);
+    /// round. Whoever hung up or is late is not among them.
+    fn next(&mut self, most: usize) -> Vec<Asked<T>> {
+        let (mut next, mut size) = (Vec::new(), 0);
         while next.len() < most {
             let Some(tenant) = self.turns.pop_front() else {
                 break;
@@ -217,8 +225,8 @@ impl<P: Point> State<P> {
             let Some(queue) = self.waiting.get_mut(&tenant) else {
                 continue;
             };
-            let more = queue.front().map_or(0, |asked| asked.keys.len());
-            if keys + more > KEYS_MOST && !next.is_empty() {
+            let more = queue.front().map_or(0, |asked| T::size(&asked.ask));
+            if size + more > T::MOST && !next.is_empty() {
                 self.turns.push_front(tenant);
                 break;
             }
@@ -230,9 +238,13 @@ impl<P: Point> State<P> {
             }
             match asked {
                 Some(asked) if asked.reply.is_closed() => {}
-                Some(asked) if asked.deadline <= Instant::now() => fail(vec![asked], late()),
+                Some(asked) if asked.deadline <= Instant::now() => {
+                    let _ = asked
+                        .reply
+                        .send(Err(late("the deadline passed before its turn")));
+                }
                 Some(asked) => {
-                    keys += more;
+                    size += more;
                     next.push(asked);
                 }
                 None => {}
@@ -242,45 +254,42 @@ impl<P: Point> State<P> {
     }
 }
 
-/// One statement after the other, until nobody waits.
-struct Lane<P: Point> {
-    gather: Gather<P>,
+/// One round after the other, until nobody waits.
+struct Lane<T: Together> {
+    gather: Gather<T>,
     database: Database,
     /// Its number in [`State::lanes`].
     number: u64,
 }
 
-impl<P: Point> Lane<P> {
+impl<T: Together> Lane<T> {
     async fn run(self) {
         // Calls that are ready as well, as they came in one packet, come along.
         yield_now().await;
-        // Those whose statement is done. They hear of it once the next one is on its way:
+        // Those whose round is done. They hear of it once the next one is on its way:
         // PostgreSQL has work while their answers are made.
-        let mut served: Option<Served<P>> = None;
+        let (mut served, mut before) = (Vec::new(), 0);
         loop {
-            let before = served.as_ref().map_or(0, |(asked, _)| asked.len());
-            let mut asked = self.gather.state().next_of(self.number, before);
+            let asked = self.gather.state().next_of(self.number, before);
+            before = asked.len();
             if asked.is_empty() {
-                answer(served.take());
+                answer(&mut served);
                 return;
             }
-            let keys = asked.iter().flat_map(|asked| asked.keys.clone()).collect();
-            let patience = asked.iter().map(|asked| asked.deadline).max();
-            let found = tokio::select! {
+            let replies = tokio::select! {
                 biased;
-                found = read(&self.database, keys, patience) => Some(found),
-                () = gone(&mut asked) => None,
+                replies = T::serve(&self.database, asked) => replies,
                 never = self.meanwhile(&mut served) => match never {},
             };
-            answer(served.take());
-            served = found.map(|found| (asked, found));
+            answer(&mut served);
+            served = replies;
         }
     }
 
-    /// While a statement is on its way: those of the one before get their answers. Once it
+    /// While a round is on its way: those of the one before get their answers. Once it
     /// is slow, another lane is for those who wait by then; who comes later opens it.
-    async fn meanwhile(&self, served: &mut Option<Served<P>>) -> Infallible {
-        answer(served.take());
+    async fn meanwhile(&self, served: &mut Replies<T::Answer>) -> Infallible {
+        answer(served);
         sleep(SLOW).await;
         let opened = self.gather.state().open();
         self.gather.run(opened, &self.database);
@@ -288,7 +297,7 @@ impl<P: Point> Lane<P> {
     }
 }
 
-impl<P: Point> Drop for Lane<P> {
+impl<T: Together> Drop for Lane<T> {
     /// After a panic: nobody is to wait for a lane that is not there.
     fn drop(&mut self) {
         let mut state = self.gather.state();
@@ -299,74 +308,30 @@ impl<P: Point> Drop for Lane<P> {
     }
 }
 
-/// One statement for all keys: what it found, by the place of its key.
-async fn read<P: Point>(
-    database: &Database,
-    keys: Vec<P::Key>,
-    patience: Option<Instant>,
-) -> Result<Vec<(usize, P)>> {
-    let limit = Instant::now() + STATEMENT;
-    let limit = patience.map_or(limit, |patience| patience.min(limit));
-    let held = database.borrow().await?;
-    match timeout_at(limit, P::read(held.connection(), &keys)).await {
-        Ok(found) => {
-            held.give_back(&found);
-            found
-        }
-        Err(_) => Err(late()),
+/// Gives each caller what is theirs.
+fn answer<A>(served: &mut Replies<A>) {
+    for (reply, answer) in served.drain(..) {
+        // Whoever hung up meanwhile wants nothing.
+        let _ = reply.send(answer);
     }
 }
 
-fn late() -> Error {
+pub(super) fn late(cause: &'static str) -> Error {
     Error::System {
         reason: Reason::DeadlineExceeded,
-        cause: "a read by key took too long".into(),
+        cause: cause.into(),
     }
 }
 
-/// Gives each caller what is theirs.
-fn answer<P: Point>(served: Option<Served<P>>) {
-    let Some((asked, found)) = served else { return };
-    let found = match found {
-        Ok(found) => found,
-        Err(error) => return fail(asked, error),
-    };
-    let total = asked.iter().map(|asked| asked.keys.len()).sum();
-    let mut places: Vec<Option<P>> = (0..total).map(|_| None).collect();
-    for (place, point) in found {
-        if let Some(free) = places.get_mut(place) {
-            *free = Some(point);
-        }
-    }
-    let mut places = places.into_iter();
-    for Asked { keys, reply, .. } in asked {
-        let points = places.by_ref().take(keys.len()).zip(&keys);
-        let points = points.map(|(point, key)| point.filter(|point| point.belongs(key)));
-        // Whoever hung up meanwhile wants nothing.
-        let _ = reply.send(Ok(points.collect()));
-    }
-}
-
-/// Tells all of them why there is nothing.
-fn fail<P: Point>(asked: Vec<Asked<P>>, error: Error) {
-    let reason = error.reason();
+/// A failure, as the cause of what each of several callers is told.
+pub(super) fn shared(error: Error) -> impl Fn() -> Cause {
     let cause = Arc::new(error);
-    for Asked { reply, .. } in asked {
-        let cause = Cause::from(Shared(cause.clone()));
-        let _ = reply.send(Err(Error::System { reason, cause }));
-    }
-}
-
-/// Done when all of them have hung up.
-async fn gone<P: Point>(asked: &mut [Asked<P>]) {
-    for asked in asked {
-        asked.reply.closed().await;
-    }
+    move || Cause::from(Shared(cause.clone()))
 }
 
 /// A failure that several callers share.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("a statement of several callers failed")]
+#[error("what was done for several callers failed")]
 struct Shared(#[source] Arc<Error>);
 
 #[cfg(test)]

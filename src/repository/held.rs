@@ -58,32 +58,47 @@ pub(super) async fn hold(
     let (row, (first_name, last_name, event_count, clock)) =
         tokio::try_join!(biased; lock(transaction, id, sight), look)?;
     let client = row.complete(first_name.zip(last_name), event_count)?;
-    let at = clock.max(client.updated_at + TimeDelta::microseconds(1));
-    Ok(HeldClient { client, at })
+    Ok(HeldClient::at(client, clock))
 }
 
 impl HeldClient {
+    /// A client that is held, and PostgreSQL's clock by then.
+    pub(super) fn at(client: Client, clock: DateTime<Utc>) -> Self {
+        let at = clock.max(client.updated_at + TimeDelta::microseconds(1));
+        Self { client, at }
+    }
+
+    /// When it is written, and where: `updated_at`, `organization_id`, `id`.
+    pub(super) fn place(&self) -> [Value<'static>; 3] {
+        [
+            Value::Time(self.at),
+            Value::Uuid(self.client.organization.0),
+            Value::Uuid(self.client.id.0),
+        ]
+    }
+
+    /// The client once it is written: `change` does to it what the write does.
+    pub(super) fn becomes(self, change: impl FnOnce(&mut Client)) -> Client {
+        let Self { mut client, at } = self;
+        client.updated_at = at;
+        client.etag = client.etag.next();
+        change(&mut client);
+        client
+    }
+
     /// Leaves the write to go with COMMIT, a `told_update!` that sets `updated_at`
     /// last, and answers what the client becomes: `change` does to it what that does.
     pub(super) fn write(
         self,
         transaction: &Transaction,
         (write, mut values): (&'static str, Vec<Value<'static>>),
-        told: &Told<'_>,
+        told: Told,
         change: impl FnOnce(&mut Client),
     ) -> Result<Client> {
-        let Self { mut client, at } = self;
-        values.extend([
-            Value::Time(at),
-            Value::Uuid(client.organization.0),
-            Value::Uuid(client.id.0),
-        ]);
-        values.extend(told.values(transaction)?.map(Value::owned));
-        transaction.leave(Statement::new(write, values));
-        client.updated_at = at;
-        client.etag = client.etag.next();
-        change(&mut client);
-        Ok(client)
+        values.extend(self.place());
+        values.extend(told.of_caller(transaction)?.map(Value::owned));
+        transaction.leave(Statement::new(write, values), 1);
+        Ok(self.becomes(change))
     }
 }
 

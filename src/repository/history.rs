@@ -114,13 +114,13 @@ async fn organization(
 }
 
 /// A write that is to be told.
-pub(super) struct Told<'a> {
+pub(super) struct Told {
     pub(super) kind: HistoryKind,
-    pub(super) reason: Option<&'a str>,
+    pub(super) reason: Option<String>,
     pub(super) changes: Vec<FieldChange>,
 }
 
-impl<'a> Told<'a> {
+impl Told {
     /// What was done, where no field says more.
     pub(super) fn of(kind: HistoryKind, changes: Vec<FieldChange>) -> Self {
         Self {
@@ -131,14 +131,19 @@ impl<'a> Told<'a> {
     }
 
     /// The values of [`tell!`]: actor, kind, reason, call and changes.
-    pub(super) fn values(&self, transaction: &'a Transaction) -> Result<[Value<'a>; 5]> {
+    pub(super) fn values(self, actor: UserId, call: &str) -> Result<[Value<'_>; 5]> {
         Ok([
-            Value::Uuid(transaction.scope().actor().0),
+            Value::Uuid(actor.0),
             Value::Text(self.kind.as_str().into()),
             Value::MaybeText(self.reason.map(Into::into)),
-            Value::Text(transaction.call().into()),
+            Value::Text(call.into()),
             Value::Json(stored(&self.changes)?),
         ])
+    }
+
+    /// The same for a write that `transaction` makes for its caller.
+    pub(super) fn of_caller(self, transaction: &Transaction) -> Result<[Value<'_>; 5]> {
+        self.values(transaction.scope().actor(), transaction.call())
     }
 }
 

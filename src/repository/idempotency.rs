@@ -2,19 +2,23 @@
 //!
 //! The answer to a call with a request id is written in the transaction of the
 //! call: either both are there or neither. A twin that comes meanwhile waits
-//! for the first at the unique key and then gets its answer.
+//! for the first at an advisory lock and then gets its answer. The unique key is for
+//! who does not take that lock: of two such writes one fails, and is tried again.
 
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::result::QueryResult;
-use diesel::sql_types::{Array, Binary, Nullable, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Binary, Nullable, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::rows::place;
 use super::schema::idempotent_requests as requests;
+use super::scope::Callers;
 use super::statement::{Statement, Value};
 use super::transaction::Transaction;
-use crate::domain::ids::RequestId;
+use crate::domain::ids::{RequestId, UserId};
 use crate::error::{Error, Problem, Result};
 
 /// Answers forgotten in one transaction, well within its time.
@@ -29,36 +33,50 @@ pub struct Idempotency {
     pub fingerprint: [u8; 32],
 }
 
-/// A row that is there is written as it is, so that the one statement answers it:
-/// another would come behind those that were sent along with this one.
-const CLAIM: &str = "INSERT INTO idempotent_requests (actor_id, request_id, fingerprint) \
-    VALUES (?, ?, ?) ON CONFLICT (actor_id, request_id) \
-    DO UPDATE SET fingerprint = idempotent_requests.fingerprint \
-    RETURNING fingerprint, answer";
+/// Keeps a twin waiting until this transaction ends. Prepared once, as all of these.
+const LOCK: &str = "SELECT FROM pg_advisory_xact_lock(?)";
+/// A statement of its own, which sees what was there once the lock was had.
+const LOOK: &str =
+    "SELECT fingerprint, answer FROM idempotent_requests WHERE actor_id = ? AND request_id = ?";
+const KEEP: &str = "INSERT INTO idempotent_requests (actor_id, request_id, fingerprint, answer) \
+    VALUES (?, ?, ?, ?)";
+
+/// The number that stands for a request id of an actor among PostgreSQL's advisory
+/// locks. Where two have the same, one waits for the other for nothing.
+fn lock_of(actor: UserId, request: RequestId) -> i64 {
+    let digest = Sha256::new()
+        .chain_update(actor.0.as_bytes())
+        .chain_update(request.0.as_bytes())
+        .finalize();
+    let mut number = [0; 8];
+    number.copy_from_slice(&digest[..8]);
+    i64::from_be_bytes(number)
+}
 
 /// Takes the request id for this transaction, or hands out the answer that it
 /// has already got. Fails with `REQUEST_ID_REUSED` when that was another call.
 pub(super) async fn claim(transaction: &Transaction, key: &Idempotency) -> Result<Option<Vec<u8>>> {
-    let claim: Statement<'_, (Binary, Nullable<Binary>)> = Statement::new(
-        CLAIM,
-        vec![
-            Value::Uuid(transaction.scope().actor().0),
-            Value::Uuid(key.request.0),
-            Value::Bytes(key.fingerprint.as_slice().into()),
-        ],
-    );
-    let (fingerprint, answer): (Vec<u8>, Option<Vec<u8>>) =
-        claim.get_result(&mut transaction.connection()).await?;
-    if fingerprint != key.fingerprint {
-        return Err(Error::rule("request_id", Problem::RequestIdReused));
+    let actor = transaction.scope().actor();
+    let lock: Statement<'_, ()> =
+        Statement::new(LOCK, vec![Value::BigInt(lock_of(actor, key.request))]);
+    let look: Statement<'_, (Binary, Nullable<Binary>)> =
+        Statement::new(LOOK, vec![Value::Uuid(actor.0), Value::Uuid(key.request.0)]);
+    let (mut first, mut second) = (transaction.connection(), transaction.connection());
+    let look = async { look.get_result::<Kept>(&mut second).await.optional() };
+    let (_, kept) = tokio::try_join!(biased; lock.execute(&mut first), look)?;
+    match kept {
+        Some((fingerprint, _)) if fingerprint != key.fingerprint => {
+            Err(Error::rule("request_id", Problem::RequestIdReused))
+        }
+        // Whoever writes the row writes its answer in the same transaction.
+        Some((_, None)) => Err(Error::internal("a request was kept without its answer")),
+        Some((_, answer)) => Ok(answer),
+        None => Ok(None),
     }
-    // A row without an answer is the one that this transaction has made.
-    Ok(answer)
 }
 
-/// Prepared once, unlike an update of diesel's, which is prepared at each call.
-const KEEP: &str =
-    "UPDATE idempotent_requests SET answer = ? WHERE actor_id = ? AND request_id = ?";
+/// Fingerprint and answer.
+type Kept = (Vec<u8>, Option<Vec<u8>>);
 
 /// Keeps the answer of a claimed request id.
 pub(super) async fn keep(
@@ -69,11 +87,80 @@ pub(super) async fn keep(
     let keep: Statement<'_, ()> = Statement::new(
         KEEP,
         vec![
-            Value::Bytes(answer.into()),
             Value::Uuid(transaction.scope().actor().0),
             Value::Uuid(key.request.0),
+            Value::Bytes(key.fingerprint.as_slice().into()),
+            Value::Bytes(answer.into()),
         ],
     );
+    keep.execute(&mut transaction.connection()).await?;
+    Ok(())
+}
+
+/// Takes those of several callers' request ids that are free and have no answer, and
+/// tells for each call whether it may go on; one without a request id may. It waits for
+/// none of them.
+pub(super) async fn claim_free(
+    transaction: &Transaction<Callers>,
+    keys: &[Option<(UserId, RequestId)>],
+) -> Result<Vec<bool>> {
+    const LOCK: &str = "SELECT place FROM unnest(?) WITH ORDINALITY AS asked (key, place) \
+        WHERE pg_try_advisory_xact_lock(key)";
+    const LOOK: &str = "SELECT place \
+        FROM unnest(?, ?) WITH ORDINALITY AS asked (actor_id, request_id, place) \
+        JOIN idempotent_requests AS kept USING (actor_id, request_id)";
+    let mut free: Vec<_> = keys.iter().map(Option::is_none).collect();
+    if !free.contains(&false) {
+        return Ok(free);
+    }
+    let locks = keys
+        .iter()
+        .map(|key| key.map(|(actor, request)| lock_of(actor, request)));
+    let actors = keys.iter().map(|key| key.map(|(actor, _)| actor.0));
+    let requests = keys.iter().map(|key| key.map(|(_, request)| request.0));
+    let lock = Statement::<BigInt>::new(LOCK, vec![Value::BigInts(locks.collect())]);
+    let look = Statement::<BigInt>::new(
+        LOOK,
+        vec![
+            Value::MaybeUuids(actors.collect()),
+            Value::MaybeUuids(requests.collect()),
+        ],
+    );
+    let (mut first, mut second) = (transaction.connection(), transaction.connection());
+    let (locked, answered) = tokio::try_join!(
+        biased;
+        lock.load::<i64>(&mut first),
+        look.load::<i64>(&mut second),
+    )?;
+    for number in locked {
+        free[place(number)?] = true;
+    }
+    for number in answered {
+        free[place(number)?] = false;
+    }
+    Ok(free)
+}
+
+/// Keeps the answers of request ids that were claimed for several callers.
+pub(super) async fn keep_all(
+    transaction: &Transaction<Callers>,
+    answers: Vec<(UserId, &Idempotency, Vec<u8>)>,
+) -> QueryResult<()> {
+    const KEEP: &str = "INSERT INTO idempotent_requests (actor_id, request_id, fingerprint, answer) \
+        SELECT actor_id, request_id, fingerprint, answer \
+        FROM unnest(?, ?, ?, ?) AS kept (actor_id, request_id, fingerprint, answer)";
+    if answers.is_empty() {
+        return Ok(());
+    }
+    let rows = answers.into_iter().map(|(actor, key, answer)| {
+        vec![
+            Value::Uuid(actor.0),
+            Value::Uuid(key.request.0),
+            Value::Bytes(key.fingerprint.as_slice().into()),
+            Value::Bytes(answer.into()),
+        ]
+    });
+    let keep: Statement<'_, ()> = Statement::new(KEEP, Value::columns(rows.collect()));
     keep.execute(&mut transaction.connection()).await?;
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! One client's way: from status to status, deleted and back, gone for good.
 
+use std::sync::Arc;
+
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::Timestamptz;
@@ -7,13 +9,14 @@ use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
 use super::clients::check_email;
+use super::group::{Change, Next};
 use super::held::{Sight, hold, lock};
 use super::history::{Told, tell, tell_purged, told_update};
-use super::mutation::Mutation;
+use super::mutation::{Mutation, Of, Shared};
 use super::schema::{clients, events};
 use super::statement::Value;
 use super::transaction::Transaction;
-use crate::domain::client::Client;
+use crate::domain::client::{Client, ClientFields};
 use crate::domain::history::{FieldChange, HistoryKind};
 use crate::domain::ids::{ClientId, EventId};
 use crate::domain::lifecycle::ClientStatus;
@@ -34,7 +37,7 @@ impl Mutation for DeleteClient {
 
     #[allow(private_interfaces, reason = "run by Repository::perform only")]
     async fn run(&self, transaction: &Transaction) -> Result<Client> {
-        const DELETE: &str = told_update!("deleted_at = ?, updated_at = ?");
+        const DELETE: &str = told_update!("deleted_at = ?, updated_at = ?, version = version + 1");
         let held = hold(transaction, self.id, Sight::Live).await?;
         held.client.etag.check(self.etag.as_deref())?;
         let told = Told::of(HistoryKind::Deleted, Vec::new());
@@ -42,7 +45,7 @@ impl Mutation for DeleteClient {
         held.write(
             transaction,
             (DELETE, vec![Value::Time(at)]),
-            &told,
+            told,
             |client| client.deleted_at = Some(at),
         )
     }
@@ -68,25 +71,56 @@ impl Mutation for TransitionClient {
 
     #[allow(private_interfaces, reason = "run by Repository::perform only")]
     async fn run(&self, transaction: &Transaction) -> Result<Client> {
-        const TRANSITION: &str = told_update!("status = ?, updated_at = ?");
+        const TRANSITION: &str = told_update!("status = ?, updated_at = ?, version = version + 1");
         let held = hold(transaction, self.id, Sight::Live).await?;
-        held.client.etag.check(self.etag.as_deref())?;
-        let current = held.client.fields.status;
-        let next = current.transition(self.target)?;
-        if next == current {
+        let Some((next, told)) = self.next(&held.client)? else {
             return Ok(held.client);
-        }
-        let told = Told {
-            kind: HistoryKind::Transitioned,
-            reason: self.reason.as_deref(),
-            changes: vec![FieldChange::status(current, next)],
         };
         held.write(
             transaction,
             (TRANSITION, vec![Value::Text(next.as_str().into())]),
-            &told,
+            told,
             |client| client.fields.status = next,
         )
+    }
+
+    fn shared(self: &Arc<Self>) -> Option<Shared<Client>> {
+        let transition = self.clone();
+        let next = move |client: &Client| {
+            Ok(match transition.next(client)? {
+                None => Next::Same,
+                Some((status, told)) => {
+                    let fields = ClientFields {
+                        status,
+                        ..client.fields.clone()
+                    };
+                    Next::Fields(Box::new(fields), told)
+                }
+            })
+        };
+        let change = Change {
+            client: self.id,
+            next: Box::new(next),
+        };
+        Some(Shared::Change(change, Of::CLIENT))
+    }
+}
+
+impl TransitionClient {
+    /// Where a client goes, and what is told of it; `None` where it is there.
+    fn next(&self, client: &Client) -> Result<Option<(ClientStatus, Told)>> {
+        client.etag.check(self.etag.as_deref())?;
+        let current = client.fields.status;
+        let next = current.transition(self.target)?;
+        if next == current {
+            return Ok(None);
+        }
+        let told = Told {
+            kind: HistoryKind::Transitioned,
+            reason: self.reason.clone(),
+            changes: vec![FieldChange::status(current, next)],
+        };
+        Ok(Some((next, told)))
     }
 }
 
@@ -100,13 +134,14 @@ impl Mutation for UndeleteClient {
 
     #[allow(private_interfaces, reason = "run by Repository::perform only")]
     async fn run(&self, transaction: &Transaction) -> Result<Client> {
-        const UNDELETE: &str = told_update!("deleted_at = NULL, updated_at = ?");
+        const UNDELETE: &str =
+            told_update!("deleted_at = NULL, updated_at = ?, version = version + 1");
         let held = hold(transaction, self.0, Sight::Deleted).await?;
         if held.client.deleted_at.is_none() {
             return Ok(held.client);
         }
         let told = Told::of(HistoryKind::Undeleted, Vec::new());
-        let client = held.write(transaction, (UNDELETE, Vec::new()), &told, |client| {
+        let client = held.write(transaction, (UNDELETE, Vec::new()), told, |client| {
             client.deleted_at = None;
         })?;
         // It may wait for who is about to take the e-mail.

@@ -14,6 +14,7 @@ mod directory;
 pub mod error;
 mod events;
 mod gather;
+mod group;
 mod held;
 mod history;
 mod idempotency;

@@ -2,14 +2,19 @@
 
 use std::future::{Future, ready};
 use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout_at};
 
+use super::gather::Gather;
+use super::group::{self, Call, Change, Creation, Keep, Part, Writes};
 use super::idempotency::{self, Idempotency};
 use super::scope::Mode;
 use super::transaction::Transaction;
 use super::{Repository, Scope, counts};
+use crate::domain::client::Client;
+use crate::domain::ids::OrganizationId;
 use crate::error::{Cause, Error, Reason, Result};
 
 /// How often a write is tried again that PostgreSQL gave up in favour of
@@ -33,6 +38,33 @@ pub trait Mutation: Send + Sync + 'static {
 
     /// Checks and writes within `transaction`.
     fn run(&self, transaction: &Transaction) -> impl Future<Output = Result<Self::Output>> + Send;
+
+    /// The same write as a part of a transaction of several callers, where it can be one.
+    fn shared(self: &Arc<Self>) -> Option<Shared<Self::Output>> {
+        None
+    }
+}
+
+/// A write that can go with those of others.
+#[allow(private_interfaces, reason = "made and run by the repository")]
+pub enum Shared<T> {
+    /// It creates a client.
+    Creation(Creation, Of<T>),
+    /// It changes one.
+    Change(Change, Of<T>),
+}
+
+/// How the output is had from the client that was written: it is that client.
+pub struct Of<T> {
+    owned: fn(Client) -> T,
+    seen: fn(&Client) -> &T,
+}
+
+impl Of<Client> {
+    pub(super) const CLIENT: Self = Self {
+        owned: |client| client,
+        seen: |client| client,
+    };
 }
 
 /// How a write is to be carried out.
@@ -44,7 +76,7 @@ pub struct Options<T> {
 }
 
 /// How an output is kept for a repetition.
-pub type Encode<T> = Box<dyn Fn(&T) -> Vec<u8> + Send + Sync>;
+pub type Encode<T> = Arc<dyn Fn(&T) -> Vec<u8> + Send + Sync>;
 
 impl<T> Default for Options<T> {
     fn default() -> Self {
@@ -73,6 +105,7 @@ impl Repository {
         options: Options<M::Output>,
     ) -> Result<Answer<M::Output>> {
         let repository = self.clone();
+        let mutation = Arc::new(mutation);
         let write = async move {
             let answer = repository.retry(&mutation, &options).await;
             if answer
@@ -93,7 +126,7 @@ impl Repository {
 
     async fn retry<M: Mutation>(
         &self,
-        mutation: &M,
+        mutation: &Arc<M>,
         options: &Options<M::Output>,
     ) -> Result<Answer<M::Output>> {
         // With a request id, a second try finds the answer of the first if that
@@ -102,7 +135,12 @@ impl Repository {
         let mut lost: Option<Cause> = None;
         let mut wait = CONFLICT_WAIT;
         for attempt in 0.. {
-            let error = match self.attempt(mutation, options).await {
+            let tried = if attempt == 0 {
+                self.begun(mutation, options).await
+            } else {
+                self.attempt(mutation.as_ref(), options).await
+            };
+            let error = match tried {
                 Err(error) => error,
                 answer => return answer,
             };
@@ -133,16 +171,83 @@ impl Repository {
         Instant::now() + time >= self.deadline
     }
 
+    /// The first attempt: with those of other callers where it can be, else alone.
+    async fn begun<M: Mutation>(
+        &self,
+        mutation: &Arc<M>,
+        options: &Options<M::Output>,
+    ) -> Result<Answer<M::Output>> {
+        let shared = mutation.shared().filter(|_| !options.validate_only);
+        let database = &self.database;
+        let turn = match shared.zip(self.scope.organization()) {
+            Some((Shared::Creation(part, of), organization)) => {
+                let call = self.call(organization, part, options, of.seen);
+                Some((self.turn(&database.creations, call).await?, of))
+            }
+            Some((Shared::Change(part, of), organization)) => {
+                let call = self.call(organization, part, options, of.seen);
+                Some((self.turn(&database.changes, call).await?, of))
+            }
+            None => None,
+        };
+        let _pass = match turn {
+            Some((group::Turn::Done(client), of)) => {
+                return Ok(Answer::Fresh((of.owned)(*client)));
+            }
+            Some((group::Turn::Alone(pass), _)) => pass,
+            None => None,
+        };
+        self.attempt(mutation.as_ref(), options).await
+    }
+
+    async fn turn<P: Part>(
+        &self,
+        gather: &Gather<Writes<P>>,
+        call: Call<P>,
+    ) -> Result<group::Turn> {
+        let tenant = Some(call.organization);
+        gather
+            .get(&self.database, tenant, call, self.deadline)
+            .await
+    }
+
+    fn call<P, T: 'static>(
+        &self,
+        organization: OrganizationId,
+        part: P,
+        options: &Options<T>,
+        seen: fn(&Client) -> &T,
+    ) -> Call<P> {
+        let key = options.idempotency.as_ref().map(|(key, encode)| {
+            let encode = encode.clone();
+            let keep: Keep = Box::new(move |client| encode(seen(client)));
+            (key.clone(), keep)
+        });
+        Call {
+            organization,
+            actor: self.scope.actor(),
+            name: self.name(options),
+            key,
+            deadline: self.deadline,
+            part,
+        }
+    }
+
+    /// What a write is called in the history.
+    fn name<T>(&self, options: &Options<T>) -> String {
+        match &options.idempotency {
+            Some((key, _)) => key.request.to_string(),
+            None => self.call.clone(),
+        }
+    }
+
     async fn attempt<M: Mutation>(
         &self,
         mutation: &M,
         options: &Options<M::Output>,
     ) -> Result<Answer<M::Output>> {
-        let call = match &options.idempotency {
-            Some((key, _)) => key.request.to_string(),
-            None => self.call.clone(),
-        };
-        let transaction = self.transaction(Mode::Write).await?.named(call);
+        let transaction = self.transaction(Mode::Write).await?;
+        let transaction = transaction.named(self.name(options));
         let work = Self::work(&transaction, mutation, options);
         let Ok(outcome) = timeout_at(self.deadline, work).await else {
             // Dropped in the middle: cancelled and rolled back.

@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use super::Repository;
 use super::events::{EventRow, EventSql, event_columns};
-use super::gather::{Gather, Point};
-use super::rows::{ClientRow, ClientSql, client_columns};
+use super::gather::{Gather, Point, Reads};
+use super::rows::{ClientRow, ClientSql, client_columns, place};
 use super::statement::{Statement, Value};
 use crate::domain::client::{Client, EVENTS_MOST, EventSummary};
 use crate::domain::event::LinkedEvent;
@@ -48,7 +48,11 @@ impl Repository {
         })
     }
 
-    async fn get<P: Point>(&self, gather: &Gather<P>, keys: Vec<P::Key>) -> Result<Vec<Option<P>>> {
+    async fn get<P: Point>(
+        &self,
+        gather: &Gather<Reads<P>>,
+        keys: Vec<P::Key>,
+    ) -> Result<Vec<Option<P>>> {
         let tenant = self.scope.organization();
         gather
             .get(&self.database, tenant, keys, self.deadline)
@@ -210,9 +214,4 @@ fn organization(of: Option<OrganizationId>) -> Option<Uuid> {
 /// The wall in Rust: a row is for whoever asked for its organization.
 fn is_of(owner: OrganizationId, asked: Option<OrganizationId>) -> bool {
     asked.is_none_or(|asked| asked == owner)
-}
-
-/// From 1 on in SQL, from 0 on here.
-fn place(number: i64) -> Result<usize> {
-    usize::try_from(number - 1).map_err(Error::internal)
 }

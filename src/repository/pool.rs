@@ -16,11 +16,12 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::connect::{cancel, connect};
-use super::gather::Gather;
+use super::gather::{Gather, Reads};
+use super::group::{Change, Creation, Writes};
 use super::idempotency::{self, FORGOTTEN_AT_ONCE};
 use super::schema::clients;
 use super::scope::Mode;
-use super::share::{Shares, Tenant, Turn, Whose};
+use super::share::{Shares, Turn, Whose};
 use super::transaction::Transaction;
 use super::{Scope, error};
 use crate::domain::client::Client;
@@ -52,8 +53,11 @@ pub struct Database {
     /// caller of a read left behind is cleared away.
     pub(super) tasks: TaskTracker,
     /// Reads by key, of several callers in one statement.
-    pub(super) clients: Gather<Client>,
-    pub(super) events: Gather<LinkedEvent>,
+    pub(super) clients: Gather<Reads<Client>>,
+    pub(super) events: Gather<Reads<LinkedEvent>>,
+    /// Writes, of several callers in one transaction.
+    pub(super) creations: Gather<Writes<Creation>>,
+    pub(super) changes: Gather<Writes<Change>>,
 }
 
 /// A connection for single statements. Dropped before it is given back, what
@@ -167,15 +171,13 @@ impl Database {
             tasks: TaskTracker::new(),
             clients: Gather::default(),
             events: Gather::default(),
+            creations: Gather::default(),
+            changes: Gather::default(),
         }
     }
 
-    /// A connection when it is the tenant's turn.
-    pub(super) async fn hold(&self, tenant: Tenant, mode: Mode) -> Result<Held> {
-        self.take(Whose::Of(tenant), mode).await
-    }
-
-    async fn take(&self, whose: Whose, mode: Mode) -> Result<Held> {
+    /// A connection when it is their turn.
+    pub(super) async fn hold(&self, whose: Whose, mode: Mode) -> Result<Held> {
         let turn = self.shares.turn(whose, mode).await?;
         let connection = self.pool.get().await.map_err(error::pool)?;
         Ok(Held { connection, turn })
@@ -184,7 +186,7 @@ impl Database {
     /// A connection for single statements of nobody in particular.
     pub(super) async fn borrow(&self) -> Result<Loan> {
         Ok(Loan {
-            held: Some(self.take(Whose::Everybody, Mode::Snapshot).await?),
+            held: Some(self.hold(Whose::Everybody, Mode::Snapshot).await?),
             database: self.clone(),
         })
     }

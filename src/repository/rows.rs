@@ -95,6 +95,11 @@ pub(super) type ClientSql = (
     BigInt,
 );
 
+/// Where something stands in the lists of `unnest`: from 1 on in SQL, from 0 on here.
+pub(super) fn place(number: i64) -> Result<usize> {
+    usize::try_from(number - 1).map_err(Error::internal)
+}
+
 /// A row of `clients`.
 #[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = clients, check_for_backend(Pg))]

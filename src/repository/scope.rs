@@ -2,8 +2,11 @@
 //!
 //! The wall in Rust: every query starts at [`Scope::clients`] or
 //! [`Scope::events`] or filters by [`Scope::organization`]. The wall in SQL: every transaction begins with
-//! [`Scope::wall`], which takes a role under row-level security.
+//! [`Walled::wall`], which takes a role under row-level security. What is written for
+//! several [`Callers`] together names the organization of each row beside its id, and the
+//! role sees no organization but theirs.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use diesel::pg::Pg;
@@ -11,6 +14,7 @@ use diesel::prelude::*;
 use uuid::Uuid;
 
 use super::schema::{clients, events};
+use super::share::Whose;
 use super::statement::{Statement, Value};
 use crate::domain::ids::{OrganizationId, UserId};
 use crate::domain::principal::Principal;
@@ -124,13 +128,27 @@ impl Scope {
             None => ("true", Vec::new()),
         }
     }
+}
+
+/// Whose rows a transaction sees.
+pub(super) trait Walled: Send + Sync + 'static {
+    /// Whose turn it takes.
+    fn whose(&self) -> Whose;
 
     /// Takes a transaction behind the wall in SQL. The role and the settings end
     /// with it: a session-level one would wait for the pool's next user.
     ///
     /// No further statement of it takes longer than `most`.
-    pub(super) fn wall(&self, most: Duration) -> Statement<'static, ()> {
-        let most = Value::Text(most.as_millis().max(1).to_string().into());
+    fn wall(&self, most: Duration) -> Statement<'static, ()>;
+}
+
+impl Walled for Scope {
+    fn whose(&self) -> Whose {
+        Whose::Of(self.organization)
+    }
+
+    fn wall(&self, most: Duration) -> Statement<'static, ()> {
+        let most = milliseconds(most);
         let actor = Value::Text(self.actor.to_string().into());
         match self.organization {
             Some(organization) => Statement::new(
@@ -143,6 +161,51 @@ impl Scope {
             None => Statement::new(settings!("nvito_clients_platform"), vec![most, actor]),
         }
     }
+}
+
+/// Actors whose writes go together, and their organizations.
+pub(super) struct Callers(pub(super) Vec<(UserId, OrganizationId)>);
+
+impl Callers {
+    /// How long a write waits for another: not at all, but where that can only be seen
+    /// by waiting.
+    const PATIENCE: Duration = Duration::from_millis(50);
+}
+
+impl Walled for Callers {
+    fn whose(&self) -> Whose {
+        Whose::Everybody
+    }
+
+    fn wall(&self, most: Duration) -> Statement<'static, ()> {
+        const WALL: &str = "SELECT set_config('role', 'nvito_clients_group', true), \
+            set_config('statement_timeout', ?, true), set_config('lock_timeout', ?, true), \
+            set_config('app.actor_ids', ?, true), set_config('app.organization_ids', ?, true)";
+        let Self(callers) = self;
+        let actors = callers.iter().map(|(actor, _)| actor.0);
+        let organizations = callers.iter().map(|(_, organization)| organization.0);
+        Statement::new(
+            WALL,
+            vec![
+                milliseconds(most),
+                milliseconds(Self::PATIENCE),
+                listed(actors),
+                listed(organizations),
+            ],
+        )
+    }
+}
+
+/// A time as PostgreSQL's settings have it; none at all would be without end.
+fn milliseconds(time: Duration) -> Value<'static> {
+    Value::Text(time.as_millis().max(1).to_string().into())
+}
+
+/// Each of them once, as the function `grouped_ids` reads it.
+fn listed(ids: impl Iterator<Item = Uuid>) -> Value<'static> {
+    let ids: BTreeSet<Uuid> = ids.collect();
+    let ids: Vec<String> = ids.iter().map(Uuid::to_string).collect();
+    Value::Text(ids.join(",").into())
 }
 
 #[cfg(test)]

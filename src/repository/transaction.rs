@@ -16,7 +16,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use tokio::time::{Instant, timeout};
 
 use super::pool::Held;
-use super::scope::Mode;
+use super::scope::{Mode, Walled};
 use super::statement::Statement;
 use super::{Database, Scope, error};
 use crate::error::{Error, Reason, Result};
@@ -37,7 +37,9 @@ const END: Duration = Duration::from_secs(5);
 /// connection being handed on without a transaction: dropped before it is over,
 /// as when a caller hangs up, its statement is cancelled and PostgreSQL rolls
 /// back first ([`Database::abandon`]).
-pub(super) struct Transaction {
+///
+/// `W` is whose rows it sees: those of a [`Scope`], or of several callers.
+pub(super) struct Transaction<W: Walled = Scope> {
     /// `None` once it is dropped.
     held: Option<Held>,
     /// COMMIT is on its way.
@@ -47,30 +49,50 @@ pub(super) struct Transaction {
     /// The connection is gone, whether or not it knows that yet.
     lost: AtomicBool,
     database: Database,
-    scope: Scope,
+    walled: W,
     mode: Mode,
     deadline: Instant,
     /// Names the call in the history.
     call: String,
     /// What is to go with COMMIT.
-    left: Mutex<Option<Statement<'static, ()>>>,
+    left: Mutex<Option<Left>>,
 }
 
+/// A write that is to go with COMMIT, and of how many rows it is.
+type Left = (Statement<'static, ()>, usize);
+
 impl Transaction {
+    /// The same transaction on behalf of a call.
+    pub(super) fn named(mut self, call: String) -> Self {
+        self.call = call;
+        self
+    }
+
+    /// What the caller calls the call.
+    pub(super) fn call(&self) -> &str {
+        &self.call
+    }
+
+    pub(super) fn scope(&self) -> Scope {
+        self.walled
+    }
+}
+
+impl<W: Walled> Transaction<W> {
     /// A transaction that is yet to be [opened](Self::open).
     pub(super) async fn new(
         database: &Database,
-        scope: Scope,
+        walled: W,
         mode: Mode,
         deadline: Instant,
     ) -> Result<Self> {
         Ok(Self {
-            held: Some(database.hold(scope.organization(), mode).await?),
+            held: Some(database.hold(walled.whose(), mode).await?),
             ending: AtomicBool::new(false),
             over: AtomicBool::new(false),
             lost: AtomicBool::new(false),
             database: database.clone(),
-            scope,
+            walled,
             mode,
             deadline,
             call: String::new(),
@@ -81,11 +103,11 @@ impl Transaction {
     /// A transaction that has begun.
     pub(super) async fn begin(
         database: &Database,
-        scope: Scope,
+        walled: W,
         mode: Mode,
         deadline: Instant,
     ) -> Result<Self> {
-        let transaction = Self::new(database, scope, mode, deadline).await?;
+        let transaction = Self::new(database, walled, mode, deadline).await?;
         transaction.open().await?;
         Ok(transaction)
     }
@@ -96,7 +118,7 @@ impl Transaction {
     pub(super) async fn open(&self) -> Result<()> {
         let left = self.deadline.saturating_duration_since(Instant::now());
         let begin = Statement::plain(self.mode.begin());
-        let enter = self.scope.wall(left.min(STATEMENT));
+        let enter = self.walled.wall(left.min(STATEMENT));
         // Prepared: parsed at each call they would take as long as a short answer.
         let (mut first, mut second) = (self.connection(), self.connection());
         let both = async {
@@ -112,21 +134,6 @@ impl Transaction {
                 })
             }
         }
-    }
-
-    /// The same transaction on behalf of a call.
-    pub(super) fn named(mut self, call: String) -> Self {
-        self.call = call;
-        self
-    }
-
-    /// What the caller calls the call.
-    pub(super) fn call(&self) -> &str {
-        &self.call
-    }
-
-    pub(super) fn scope(&self) -> Scope {
-        self.scope
     }
 
     /// Where its statements go, one after the other or several at once.
@@ -149,27 +156,30 @@ impl Transaction {
         }
     }
 
-    /// Leaves the write that the transaction is for, of one row, to
+    /// Leaves the write that the transaction is for, of so many rows, to
     /// [`commit`](Self::commit), which sends it in the same round trip. Nothing of the
     /// transaction sees it, so there can be one alone. What might wait for others does
     /// not belong there: COMMIT has no deadline ([`write_left`](Self::write_left)).
-    pub(super) fn leave(&self, write: Statement<'static, ()>) {
-        let left = self.left().replace(write);
+    pub(super) fn leave(&self, write: Statement<'static, ()>, rows: usize) {
+        let left = self.left().replace((write, rows));
         assert!(left.is_none(), "a second write is left to COMMIT");
     }
 
     /// Carries out what was left, now.
     pub(super) async fn write_left(&self) -> QueryResult<()> {
         let left = self.left().take();
-        let Some(write) = left else { return Ok(()) };
-        match write.execute(&mut self.connection()).await? {
-            1 => Ok(()),
-            // It cannot be, as the row is held; and COMMIT may be on its way.
-            _ => Err(DriverError::NotFound),
+        let Some((write, rows)) = left else {
+            return Ok(());
+        };
+        if write.execute(&mut self.connection()).await? == rows {
+            Ok(())
+        } else {
+            // It cannot be, as the rows are held; and COMMIT may be on its way.
+            Err(DriverError::NotFound)
         }
     }
 
-    fn left(&self) -> MutexGuard<'_, Option<Statement<'static, ()>>> {
+    fn left(&self) -> MutexGuard<'_, Option<Left>> {
         self.left.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -226,7 +236,7 @@ impl Transaction {
     }
 }
 
-impl Drop for Transaction {
+impl<W: Walled> Drop for Transaction<W> {
     fn drop(&mut self) {
         let Some(held) = self.held.take() else { return };
         let is = |told: &AtomicBool| told.load(Ordering::Relaxed);
@@ -246,7 +256,7 @@ impl Drop for Transaction {
 /// It has a connection until it is dropped.
 const OPEN: &str = "an open transaction";
 
-impl Deref for Transaction {
+impl<W: Walled> Deref for Transaction<W> {
     type Target = AsyncPgConnection;
 
     fn deref(&self) -> &AsyncPgConnection {

@@ -14,6 +14,7 @@ mod faults;
 mod fiscal;
 mod gateway;
 mod gathered;
+mod grouped;
 mod handover;
 mod health;
 mod history;

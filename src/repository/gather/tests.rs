@@ -1,5 +1,6 @@
 //! Whose keys go together, and who gets what.
 
+use diesel_async::AsyncPgConnection;
 use uuid::Uuid;
 
 use super::*;
@@ -22,12 +23,11 @@ impl Point for Number {
 
 type Answer = oneshot::Receiver<Result<Vec<Option<Number>>>>;
 
-fn asked(keys: &[u32]) -> (Asked<Number>, Answer) {
+fn asked(keys: &[u32]) -> (Asked<Reads<Number>>, Answer) {
     let (reply, answer) = oneshot::channel();
-    let deadline = Instant::now() + STATEMENT;
-    let keys = keys.to_vec();
+    let deadline = Instant::now() + Duration::from_secs(3);
     let asked = Asked {
-        keys,
+        ask: keys.to_vec(),
         deadline,
         reply,
     };
@@ -38,13 +38,13 @@ fn tenant(number: u128) -> Tenant {
     Tenant::from(OrganizationId(Uuid::from_u128(number)))
 }
 
-fn keys(next: &[Asked<Number>]) -> Vec<u32> {
-    next.iter().map(|asked| asked.keys[0]).collect()
+fn keys(next: &[Asked<Reads<Number>>]) -> Vec<u32> {
+    next.iter().map(|asked| asked.ask[0]).collect()
 }
 
 #[tokio::test]
 async fn who_asks_for_little_is_next_beside_who_floods() {
-    let gather = Gather::<Number>::default();
+    let gather = Gather::<Reads<Number>>::default();
     let mut state = gather.state();
     let mut answers = Vec::new();
     for number in 0..10 {
@@ -67,7 +67,7 @@ async fn who_asks_for_little_is_next_beside_who_floods() {
 
 #[tokio::test]
 async fn who_hung_up_or_is_late_is_left_out() {
-    let gather = Gather::<Number>::default();
+    let gather = Gather::<Reads<Number>>::default();
     let mut state = gather.state();
     let (gone, _) = asked(&[1]);
     let (mut late, _kept) = asked(&[2]);
@@ -82,7 +82,7 @@ async fn who_hung_up_or_is_late_is_left_out() {
 
 #[tokio::test]
 async fn half_goes_while_the_other_half_is_answered() {
-    let gather = Gather::<Number>::default();
+    let gather = Gather::<Reads<Number>>::default();
     let mut state = gather.state();
     let mut answers = Vec::new();
     for number in 0..11 {
@@ -105,7 +105,7 @@ async fn each_gets_what_they_asked_for_and_nothing_of_another() {
     let (other, second) = asked(&[3, 4]);
     // The row at the place of 2 is another's; 4 is not there.
     let rows = vec![(0, Number(1)), (1, Number(9)), (2, Number(3))];
-    answer(Some((vec![one, other], Ok(rows))));
+    answer(&mut read::replies(vec![one, other], Ok(rows)));
     let seen = |answer: Answer| {
         let points = answer.blocking_recv().expect("answered").expect("read");
         points
@@ -123,11 +123,11 @@ async fn each_gets_what_they_asked_for_and_nothing_of_another() {
 /// As far as it goes without a lane at work: who opens one, and who closes.
 #[tokio::test(start_paused = true)]
 async fn another_lane_is_there_only_while_the_first_is_slow() {
-    let gather = Gather::<Number>::default();
+    let gather = Gather::<Reads<Number>>::default();
     let state = Arc::into_inner(gather.0).expect("nobody else's");
     let mut state = state.into_inner().expect("not poisoned");
     let mut answers = Vec::new();
-    let mut wait = |state: &mut State<Number>| {
+    let mut wait = |state: &mut State<Reads<Number>>| {
         let (one, answer) = asked(&[1]);
         state.push(tenant(1), one);
         answers.push(answer);
@@ -152,4 +152,59 @@ async fn another_lane_is_there_only_while_the_first_is_slow() {
     assert!(state.next_of(second, 1).is_empty() && state.lanes.is_empty());
     wait(&mut state);
     assert!(state.open().is_some(), "and from the beginning");
+}
+
+/// Something of which two rounds are under way at once.
+struct Pair;
+
+impl Together for Pair {
+    type Ask = u32;
+    type Answer = u32;
+
+    const MODE: Mode = Mode::Write;
+    const ABREAST: usize = 2;
+    const MOST: usize = 3;
+
+    fn size(_: &u32) -> usize {
+        1
+    }
+
+    async fn serve(_: &Database, _: Vec<Asked<Self>>) -> Replies<u32> {
+        unreachable!("nothing is done")
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_what_goes_two_abreast_there_is_a_third_while_one_is_slow() {
+    let gather = Gather::<Pair>::default();
+    let state = Arc::into_inner(gather.0).expect("nobody else's");
+    let mut state = state.into_inner().expect("not poisoned");
+    let mut answers = Vec::new();
+    let mut wait = |state: &mut State<Pair>, number| {
+        let (reply, answer) = oneshot::channel();
+        let deadline = Instant::now() + Duration::from_secs(3);
+        let asked = Asked {
+            ask: number,
+            deadline,
+            reply,
+        };
+        state.push(tenant(u128::from(number)), asked);
+        answers.push(answer);
+    };
+    (0..3).for_each(|number| wait(&mut state, number));
+    let first = state.open().expect("the first");
+    assert_eq!(state.next_of(first, 0).len(), 2, "half");
+    let second = state.open().expect("the second");
+    assert_eq!(state.next_of(second, 0).len(), 1);
+    wait(&mut state, 4);
+    assert_eq!(state.open(), None, "both will soon be back");
+    tokio::time::advance(SLOW).await;
+    let third = state.open().expect("both are slow");
+    (5..9).for_each(|number| wait(&mut state, number));
+    assert_eq!(state.next_of(third, 0).len(), 3, "as many as go into one");
+    assert_eq!(state.open(), None, "there are no more than three");
+    assert_eq!(state.next_of(first, 2).len(), 2, "those who are left");
+    wait(&mut state, 9);
+    assert!(state.next_of(second, 1).is_empty(), "two are quick");
+    assert_eq!(state.next_of(first, 2).len(), 1, "nobody is forgotten");
 }

@@ -1,14 +1,15 @@
 //! What happens to clients over time, and what is read of all of them at once.
 
 use nvito_clients::grpc::proto::{
-    BatchGetClientsRequest, ClientStatus, ListClientHistoryRequest, ReassignClientsRequest,
-    RemoveEventRequest, SuggestClientsRequest, SummarizeClientsRequest, SummaryGroup,
+    BatchGetClientsRequest, Client, ClientPatch, ClientStatus, CreateClientRequest,
+    ListClientHistoryRequest, ReassignClientsRequest, RemoveEventRequest, SuggestClientsRequest,
+    SummarizeClientsRequest, SummaryGroup, UpdateClientRequest,
 };
 use tokio_postgres::Client as Sql;
 
 use super::{plans, scans, whole};
 use crate::summaries::{by, seeds, summarize};
-use crate::support::{Actor, Failure, nobody};
+use crate::support::{Actor, Failure, at_once, client, nobody};
 
 /// Calls of one tenant and of a Super Admin, in an organization that has a
 /// member with clients.
@@ -22,6 +23,71 @@ pub(super) async fn all(
     summaries(tenant, root, organization).await;
     suggestions(tenant).await;
     lives(tenant, root, sql, organization).await;
+    together(tenant, sql, (organization, assignee)).await;
+}
+
+/// Writes of several callers in one transaction.
+async fn together(tenant: &Actor, sql: &Sql, (organization, assignee): (&str, &str)) {
+    let some = format!(
+        "SELECT id::text FROM clients WHERE organization_id = '{organization}'
+         AND deleted_at IS NULL ORDER BY md5(id::text) LIMIT 20"
+    );
+    let ids = ids(sql, &some).await;
+    let changes = || async {
+        let change = |id: &String| {
+            let (tenant, id) = (tenant.clone(), id.clone());
+            async move {
+                let patch = ClientPatch {
+                    notes: Some(nobody()),
+                    ..ClientPatch::default()
+                };
+                let request = UpdateClientRequest {
+                    id,
+                    client: Some(patch),
+                    request_id: nobody(),
+                    ..UpdateClientRequest::default()
+                };
+                tenant.update(request).await
+            }
+        };
+        at_once(ids.iter().map(change)).await.into_iter().collect()
+    };
+    shared("changes", "Update on clients", changes).await;
+    let creations = || async {
+        let creation = |_| {
+            let tenant = tenant.clone();
+            let new = CreateClientRequest {
+                email: Some(format!("{}@example.com", nobody())),
+                assigned_to_id: Some(assignee.to_owned()),
+                request_id: nobody(),
+                ..client("Nueva")
+            };
+            async move { tenant.create(new).await }
+        };
+        at_once((0..20).map(creation)).await.into_iter().collect()
+    };
+    shared("creations", "Insert on clients", creations).await;
+}
+
+/// Asserts that the plans of writes are quiet, some of which went together.
+async fn shared<C>(what: &str, step: &str, writes: impl Fn() -> C)
+where
+    C: Future<Output = Result<Vec<Client>, Failure>>,
+{
+    for _ in 0..20 {
+        let mut log = String::new();
+        let watched = async {
+            let (answer, seen) = plans(writes()).await;
+            log = seen;
+            answer
+        };
+        quiet(what, watched).await;
+        let mut blocks = log.split(" LOG:  duration: ");
+        if blocks.any(|block| block.contains(step) && block.contains("FROM unnest(")) {
+            return;
+        }
+    }
+    panic!("no {what} went together");
 }
 
 /// More than PostgreSQL expects of any step that reads a hundred rows by their

@@ -1,0 +1,2 @@
+DROP TRIGGER touch ON clients;
+CREATE TRIGGER touch BEFORE UPDATE ON clients FOR EACH ROW EXECUTE FUNCTION touch_client();

@@ -1,0 +1,148 @@
+//! Clients that are changed together, but for what a search looks in.
+
+use chrono::{DateTime, Utc};
+use diesel::sql_types::{BigInt, Nullable, Text, Timestamptz};
+use diesel_async::RunQueryDsl;
+
+use super::{Call, Part, Turn};
+use crate::domain::client::{Client, ClientFields};
+use crate::domain::ids::ClientId;
+use crate::error::Result;
+use crate::repository::held::HeldClient;
+use crate::repository::history::Told;
+use crate::repository::rows::{ClientColumns, ClientRow, ClientSql, client_columns, place};
+use crate::repository::scope::Callers;
+use crate::repository::statement::{Statement, Value};
+use crate::repository::transaction::Transaction;
+
+/// A change of one live client.
+pub(in crate::repository) struct Change {
+    pub(in crate::repository) client: ClientId,
+    /// What it becomes, seen as it stands; an error refuses the change.
+    pub(in crate::repository) next: Box<See>,
+}
+
+/// What becomes of a client, by what it is.
+pub(in crate::repository) type See = dyn Fn(&Client) -> Result<Next> + Send + Sync;
+
+/// What becomes of a client.
+pub(in crate::repository) enum Next {
+    /// It stays as it is.
+    Same,
+    /// These are its fields: name, e-mail, telephone and assignee are the same.
+    Fields(Box<ClientFields>, Told),
+    /// What only a transaction of its own can do.
+    Alone,
+}
+
+impl Part for Change {
+    type Held = HeldClient;
+
+    fn client(&self) -> ClientId {
+        self.client
+    }
+
+    async fn hold(
+        transaction: &Transaction<Callers>,
+        calls: &[&Call<Self>],
+    ) -> Result<Vec<Option<HeldClient>>> {
+        type Look = (BigInt, Nullable<Text>, Nullable<Text>, BigInt, Timestamptz);
+        type Seen = (i64, Option<String>, Option<String>, i64, DateTime<Utc>);
+        const LOCK: &str = concat!(
+            "SELECT place, ",
+            client_columns!("client."),
+            " FROM unnest(?, ?) WITH ORDINALITY AS asked (organization_id, id, place) \
+             JOIN clients AS client ON client.id = asked.id \
+                AND client.organization_id = asked.organization_id \
+             WHERE client.deleted_at IS NULL \
+             FOR NO KEY UPDATE OF client SKIP LOCKED"
+        );
+        // A statement of its own, as for one that is held alone.
+        const LOOK: &str = "SELECT place, assignee.first_name, assignee.last_name, \
+                (SELECT count(*) FROM events WHERE events.organization_id = client.organization_id \
+                 AND events.client_id = client.id), clock_timestamp() \
+             FROM unnest(?, ?) WITH ORDINALITY AS asked (organization_id, id, place) \
+             JOIN clients AS client ON client.id = asked.id \
+                AND client.organization_id = asked.organization_id \
+             LEFT JOIN users AS assignee ON assignee.id = client.assigned_to_id";
+        let keys = || {
+            let key = |call: &&Call<Self>| {
+                vec![
+                    Value::Uuid(call.organization.0),
+                    Value::Uuid(call.part.client.0),
+                ]
+            };
+            Value::columns(calls.iter().map(key).collect())
+        };
+        let lock = Statement::<(BigInt, ClientSql)>::new(LOCK, keys());
+        let look = Statement::<Look>::new(LOOK, keys());
+        let (mut first, mut second) = (transaction.connection(), transaction.connection());
+        let (rows, seen): (Vec<(i64, ClientRow)>, Vec<Seen>) = tokio::try_join!(
+            biased;
+            lock.load(&mut first),
+            look.load(&mut second),
+        )?;
+        let mut looks: Vec<Option<Seen>> = calls.iter().map(|_| None).collect();
+        for seen in seen {
+            let place = place(seen.0)?;
+            looks[place] = Some(seen);
+        }
+        let mut held: Vec<Option<HeldClient>> = calls.iter().map(|_| None).collect();
+        for (number, row) in rows {
+            let place = place(number)?;
+            if let Some((_, first_name, last_name, event_count, clock)) = looks[place].take() {
+                let client = row.complete(first_name.zip(last_name), event_count)?;
+                // The wall in Rust once more.
+                if client.organization == calls[place].organization {
+                    held[place] = Some(HeldClient::at(client, clock));
+                }
+            }
+        }
+        Ok(held)
+    }
+
+    async fn write(
+        transaction: &Transaction<Callers>,
+        calls: Vec<(&Call<Self>, HeldClient)>,
+    ) -> Result<Vec<Result<Turn>>> {
+        const WRITE: &str = "WITH written AS (\
+                UPDATE clients SET type = next.type, status = next.status, rfc = next.rfc, \
+                    business_name = next.business_name, billing_address = next.billing_address, \
+                    acquisition_source = next.acquisition_source, \
+                    acquisition_detail = next.acquisition_detail, notes = next.notes, \
+                    assigned_to_id = next.assigned_to_id, updated_at = next.updated_at, \
+                    version = clients.version + 1 \
+                FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+                    AS next (type, status, rfc, business_name, billing_address, acquisition_source, \
+                        acquisition_detail, notes, assigned_to_id, updated_at, organization_id, id, \
+                        actor_id, kind, reason, request_id, changes) \
+                WHERE clients.organization_id = next.organization_id AND clients.id = next.id \
+                RETURNING clients.organization_id, clients.id, clients.version, clients.updated_at, \
+                    next.actor_id, next.kind, next.reason, next.request_id, next.changes) \
+            INSERT INTO client_history \
+            (organization_id, client_id, version, at, actor_id, kind, reason, request_id, changes) \
+            SELECT organization_id, id, version, updated_at, actor_id, kind, reason, request_id, changes \
+            FROM written";
+        let (mut rows, mut turns) = (Vec::new(), Vec::new());
+        for (call, held) in calls {
+            turns.push(match (call.part.next)(&held.client) {
+                Ok(Next::Same) => Ok(Turn::Done(Box::new(held.client))),
+                Ok(Next::Fields(fields, told)) => {
+                    let mut row = ClientColumns::from(fields.as_ref()).others().to_vec();
+                    row.extend(held.place());
+                    row.extend(told.values(call.actor, &call.name)?);
+                    rows.push(row.into_iter().map(Value::owned).collect());
+                    let client = held.becomes(|client| client.fields = *fields);
+                    Ok(Turn::Done(Box::new(client)))
+                }
+                Ok(Next::Alone) => Ok(Turn::Alone(None)),
+                Err(error) => Err(error),
+            });
+        }
+        if !rows.is_empty() {
+            let count = rows.len();
+            transaction.leave(Statement::new(WRITE, Value::columns(rows)), count);
+        }
+        Ok(turns)
+    }
+}
