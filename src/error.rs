@@ -143,6 +143,14 @@ impl Error {
         }
     }
 
+    /// Whether a rule says so, whatever the moment: not the fault of a system.
+    pub fn is_refusal(&self) -> bool {
+        !matches!(
+            self,
+            Self::System { .. } | Self::CommitOutcomeUnknown { .. }
+        )
+    }
+
     /// The reason a caller's program switches on.
     pub fn reason(&self) -> Reason {
         match self {

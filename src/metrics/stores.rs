@@ -47,6 +47,16 @@ impl Collector for Stores {
                 counts::RETRIES.read(),
             ),
             (
+                "writes_grouped",
+                "Writes that went with those of other callers in one transaction",
+                counts::GROUPED.read(),
+            ),
+            (
+                "write_groups_failed",
+                "Transactions of several callers that failed, after which each write goes alone",
+                counts::UNGROUPED.read(),
+            ),
+            (
                 "commits_unknown",
                 "COMMITs that got no answer: the write may have happened",
                 counts::COMMITS_UNKNOWN.read(),

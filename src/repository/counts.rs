@@ -9,6 +9,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub static WALL_ALARMS: Count = Count::new();
 /// Transactions begun again.
 pub static RETRIES: Count = Count::new();
+/// Writes that went together with others.
+pub static GROUPED: Count = Count::new();
+/// Transactions of several writes that failed, so that each of them went alone.
+pub static UNGROUPED: Count = Count::new();
 /// COMMITs that got no answer.
 pub static COMMITS_UNKNOWN: Count = Count::new();
 
@@ -22,7 +26,12 @@ impl Count {
 
     /// One more.
     pub(super) fn add(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.add_all(1);
+    }
+
+    /// So many more.
+    pub(super) fn add_all(&self, more: usize) {
+        self.0.fetch_add(more as u64, Ordering::Relaxed);
     }
 
     /// How many by now.

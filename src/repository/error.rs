@@ -88,6 +88,7 @@ fn is_tenant_wall(error: &DriverError) -> bool {
     };
     let message = information.message();
     message.starts_with("permission denied for")
+        || message.starts_with("permission denied to set role")
         || message.starts_with("new row violates row-level security policy")
 }
 
@@ -163,28 +164,32 @@ pub(super) fn is_lost(cause: &DriverError) -> bool {
 /// What a failed COMMIT of a write means. Where the connection went away, it
 /// may have happened.
 pub(super) fn commit(cause: DriverError) -> Error {
-    match classify(&cause) {
-        Reason::DatabaseUnavailable => {
-            counts::COMMITS_UNKNOWN.add();
-            Error::CommitOutcomeUnknown {
-                retry_safe: false,
-                cause: Box::new(Said(cause)),
-            }
-        }
-        _ => cause.into(),
+    if is_lost(&cause) {
+        unknown(cause)
+    } else {
+        cause.into()
     }
 }
 
 /// What a failed statement means that went along with COMMIT. What PostgreSQL itself
-/// refuses is not committed, also where it ends the connection over it.
+/// refuses is not committed, also where it ends the connection over it; whatever else
+/// went wrong, COMMIT is on its way.
 pub(super) fn before_commit(cause: DriverError) -> Error {
     match &cause {
         DriverError::DatabaseError(
             DatabaseErrorKind::UnableToSendCommand | DatabaseErrorKind::ClosedConnection,
             _,
-        )
-        | DriverError::BrokenTransactionManager => commit(cause),
-        _ => cause.into(),
+        ) => unknown(cause),
+        DriverError::DatabaseError(..) => cause.into(),
+        _ => unknown(cause),
+    }
+}
+
+fn unknown(cause: DriverError) -> Error {
+    counts::COMMITS_UNKNOWN.add();
+    Error::CommitOutcomeUnknown {
+        retry_safe: false,
+        cause: Box::new(Said(cause)),
     }
 }
 
@@ -263,6 +268,9 @@ mod tests {
             failed(DatabaseErrorKind::ClosedConnection, "connection closed"),
             Reason::CommitOutcomeUnknown
         );
+        // As many rows as were not expected are committed all the same.
+        let other = before_commit(DriverError::NotFound).reason();
+        assert_eq!(other, Reason::CommitOutcomeUnknown);
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub(super) trait Together: Sized + 'static {
     /// What they get.
     type Answer: Send;
 
-    /// How many wait, before more are refused.
+    /// What it is, by which is known how many of a tenant's calls may wait for it.
     const MODE: Mode;
     /// How many rounds are under way at once, each on a connection of its own; one more
     /// while one of them is slow.
@@ -324,7 +324,7 @@ pub(super) fn late(cause: &'static str) -> Error {
 }
 
 /// A failure, as the cause of what each of several callers is told.
-pub(super) fn shared(error: Error) -> impl Fn() -> Cause {
+pub(super) fn for_each(error: Error) -> impl Fn() -> Cause {
     let cause = Arc::new(error);
     move || Cause::from(Shared(cause.clone()))
 }

@@ -3,7 +3,8 @@
 //! The answer to a call with a request id is written in the transaction of the
 //! call: either both are there or neither. A twin that comes meanwhile waits
 //! for the first at an advisory lock and then gets its answer. The unique key is for
-//! who does not take that lock: of two such writes one fails, and is tried again.
+//! who does not take that lock, as the version before: of two such writes one fails,
+//! and is tried again; and one that is refused looks once more whether it has an answer.
 
 use diesel::dsl::sql;
 use diesel::prelude::*;
@@ -56,14 +57,23 @@ fn lock_of(actor: UserId, request: RequestId) -> i64 {
 /// Takes the request id for this transaction, or hands out the answer that it
 /// has already got. Fails with `REQUEST_ID_REUSED` when that was another call.
 pub(super) async fn claim(transaction: &Transaction, key: &Idempotency) -> Result<Option<Vec<u8>>> {
+    let number = lock_of(transaction.scope().actor(), key.request);
+    let lock: Statement<'_, ()> = Statement::new(LOCK, vec![Value::BigInt(number)]);
+    let mut connection = transaction.connection();
+    let lock = async { Ok(lock.execute(&mut connection).await?) };
+    let (_, answer) = tokio::try_join!(biased; lock, look(transaction, key))?;
+    Ok(answer)
+}
+
+/// The answer that a request id has got by now. Fails as [`claim`] does.
+pub(super) async fn look(transaction: &Transaction, key: &Idempotency) -> Result<Option<Vec<u8>>> {
     let actor = transaction.scope().actor();
-    let lock: Statement<'_, ()> =
-        Statement::new(LOCK, vec![Value::BigInt(lock_of(actor, key.request))]);
     let look: Statement<'_, (Binary, Nullable<Binary>)> =
         Statement::new(LOOK, vec![Value::Uuid(actor.0), Value::Uuid(key.request.0)]);
-    let (mut first, mut second) = (transaction.connection(), transaction.connection());
-    let look = async { look.get_result::<Kept>(&mut second).await.optional() };
-    let (_, kept) = tokio::try_join!(biased; lock.execute(&mut first), look)?;
+    let kept: Option<Kept> = look
+        .get_result(&mut transaction.connection())
+        .await
+        .optional()?;
     match kept {
         Some((fingerprint, _)) if fingerprint != key.fingerprint => {
             Err(Error::rule("request_id", Problem::RequestIdReused))

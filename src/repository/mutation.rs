@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::gather::Gather;
-use super::group::{self, Call, Change, Creation, Keep, Part, Writes};
+use super::group::{Call, Change, Creation, Keep, Outcome, Part, Writes};
 use super::idempotency::{self, Idempotency};
 use super::scope::Mode;
 use super::transaction::Transaction;
@@ -191,20 +191,16 @@ impl Repository {
             None => None,
         };
         let _pass = match turn {
-            Some((group::Turn::Done(client), of)) => {
+            Some((Outcome::Done(client), of)) => {
                 return Ok(Answer::Fresh((of.owned)(*client)));
             }
-            Some((group::Turn::Alone(pass), _)) => pass,
+            Some((Outcome::Alone(pass), _)) => pass,
             None => None,
         };
         self.attempt(mutation.as_ref(), options).await
     }
 
-    async fn turn<P: Part>(
-        &self,
-        gather: &Gather<Writes<P>>,
-        call: Call<P>,
-    ) -> Result<group::Turn> {
+    async fn turn<P: Part>(&self, gather: &Gather<Writes<P>>, call: Call<P>) -> Result<Outcome> {
         let tenant = Some(call.organization);
         gather
             .get(&self.database, tenant, call, self.deadline)
@@ -310,7 +306,19 @@ impl Repository {
         let output = match early {
             Some(output) => output,
             None => run.await,
-        }?;
+        };
+        let output = match (output, &options.idempotency) {
+            (Err(refused), Some((key, _))) if refused.is_refusal() => {
+                // A twin that took no lock, as of an earlier version, may have been waited
+                // for: what it has done is not to be held against its repetition.
+                // (Where PostgreSQL has refused it, it answers nothing more.)
+                return match idempotency::look(transaction, key).await {
+                    Ok(Some(answer)) => Ok(Answer::Stored(answer)),
+                    _ => Err(refused),
+                };
+            }
+            (output, _) => output?,
+        };
         if options.validate_only {
             // There will be no COMMIT to do it.
             transaction.write_left().await?;

@@ -227,7 +227,7 @@ impl Database {
     }
 
     /// Looks for a client that is nobody's: only a database that works, with the
-    /// schema and both roles in place, has an answer.
+    /// schema and the platform's role in place, has an answer.
     pub async fn ping(&self) -> Result<()> {
         let transaction = self.errand(Mode::Snapshot).await?;
         let asked = clients::table

@@ -167,8 +167,8 @@ impl Walled for Scope {
 pub(super) struct Callers(pub(super) Vec<(UserId, OrganizationId)>);
 
 impl Callers {
-    /// How long a write waits for another: not at all, but where that can only be seen
-    /// by waiting.
+    /// How long they wait for another write where that can only be seen by waiting: as
+    /// for an e-mail that somebody is about to take.
     const PATIENCE: Duration = Duration::from_millis(50);
 }
 
@@ -201,7 +201,7 @@ fn milliseconds(time: Duration) -> Value<'static> {
     Value::Text(time.as_millis().max(1).to_string().into())
 }
 
-/// Each of them once, as the function `grouped_ids` reads it.
+/// Each of them once, as the policies look for one (migrations 0019 to 0026).
 fn listed(ids: impl Iterator<Item = Uuid>) -> Value<'static> {
     let ids: BTreeSet<Uuid> = ids.collect();
     let ids: Vec<String> = ids.iter().map(Uuid::to_string).collect();

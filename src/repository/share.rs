@@ -128,6 +128,15 @@ impl Shares {
         }
     }
 
+    /// How many turns somebody has for whoever compares. One that serves several callers
+    /// is as much as a quarter of theirs: they would else be the last, all of them.
+    fn weight(whose: Whose, working: usize) -> usize {
+        match whose {
+            Whose::Of(_) => working,
+            Whose::Everybody => working / 4,
+        }
+    }
+
     /// Gives free turns to who waits.
     fn next(&self, state: &mut State) {
         state.queues.retain(|_, queue| {
@@ -139,7 +148,7 @@ impl Shares {
             let waiting = state.queues.iter().filter_map(|(whose, queue)| {
                 let (arrival, _) = queue.waiting.front()?;
                 let may = queue.working < self.most(*whose);
-                may.then_some((queue.working, *arrival, *whose))
+                may.then_some((Self::weight(*whose, queue.working), *arrival, *whose))
             });
             let next = waiting.min_by_key(|(working, arrival, _)| (*working, *arrival));
             let Some((_, _, whose)) = next else { return };
@@ -262,6 +271,26 @@ mod tests {
         assert!(!first.is_finished(), "it came first and has one");
         drop((flood, last));
         first.await.expect("no panic").expect("its turn");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_serves_several_callers_is_not_the_last() {
+        let shares = Shares::new(4);
+        let everybody = turns(&shares, Whose::Everybody, 3).await;
+        let mut flood = turns(&shares, tenant(1), 1).await;
+        let wait = |whose| {
+            let shares = shares.clone();
+            tokio::spawn(async move { shares.turn(whose, Mode::Write).await })
+        };
+        let first = wait(Whose::Everybody);
+        tokio::task::yield_now().await;
+        let second = wait(tenant(2));
+        tokio::task::yield_now().await;
+        flood.pop();
+        tokio::task::yield_now().await;
+        assert!(first.is_finished() && !second.is_finished());
+        drop(everybody);
+        second.await.expect("no panic").expect("its turn");
     }
 
     #[tokio::test(start_paused = true)]

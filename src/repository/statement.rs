@@ -76,7 +76,6 @@ impl Value<'_> {
     /// Adds what is in another list of this kind.
     fn append(&mut self, other: Self) {
         match (self, other.list()) {
-            (Self::Bools(all), Self::Bools(more)) => all.extend(more),
             (Self::BigInts(all), Self::BigInts(more)) => all.extend(more),
             (Self::ByteStrings(all), Self::ByteStrings(more)) => all.extend(more),
             (Self::MaybeTexts(all), Self::MaybeTexts(more)) => all.extend(more),

@@ -1,7 +1,7 @@
 //! Writes of many callers in one transaction: shared under load, and nobody the
 //! worse for whom they share it with.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nvito_clients::domain::principal::Role;
 use nvito_clients::grpc::proto::{
@@ -12,7 +12,7 @@ use tokio::time::sleep;
 use tonic::{Code, Request};
 
 use crate::support::{
-    Actor, App, Failure, assert_told, assert_whole, at_once, client, nobody, patiently,
+    Actor, App, BUSY, Failure, assert_told, assert_whole, at_once, client, nobody, patiently,
 };
 
 /// Transactions of one kind under way at once, with the one more while one is slow.
@@ -216,6 +216,9 @@ async fn each_change_gets_what_is_its_own() {
     );
     rival.batch_execute(&hold).await.expect("held");
 
+    let before = notes(&stays.id, "antes");
+    let answered = admin.update(before.clone()).await.expect("changed");
+
     let jam = Jam::of_changes(&app).await;
     let with_etag = |etag: &str| UpdateClientRequest {
         etag: etag.to_owned(),
@@ -252,6 +255,7 @@ async fn each_change_gets_what_is_its_own() {
             ..ClientPatch::default()
         },
     ));
+    let repetition = goes(before);
     let forbidden = {
         let (admin, id) = (admin.clone(), stays.id.clone());
         tokio::spawn(async move { admin.transition(&id, ClientStatus::Completed).await })
@@ -283,6 +287,7 @@ async fn each_change_gets_what_is_its_own() {
     assert_there(&admin, &assigned).await;
     assert_there(&admin, &answer(named).await.expect("renamed")).await;
     assert_eq!(answer(unchanged).await.expect("as it was"), same);
+    assert_eq!(answer(repetition).await.expect("as before"), answered);
     let refused = answer(forbidden).await.expect_err("no such step");
     refused.is(Code::FailedPrecondition, "CLIENT_TRANSITION_NOT_ALLOWED");
     // Nobody has waited for it but its own caller.
@@ -403,6 +408,54 @@ async fn what_fails_as_a_whole_leaves_nothing_and_goes_one_by_one() {
     refused.is(Code::Aborted, "TRANSACTION_CONFLICT");
     assert_there(&admin, &bad).await;
     assert_there(&admin, &answer(written).await.expect("changed")).await;
+}
+
+/// Who waits for a client or an e-mail that somebody else holds keeps nobody waiting,
+/// however many they are.
+#[tokio::test]
+async fn who_waits_for_another_holds_up_nobody() {
+    let app = App::start().await;
+    let (own, other) = (app.org("Propia").await, app.org("Ajena").await);
+    let (admin, stranger) = (own.platform_admin(), other.platform_admin());
+    let mut ids = Vec::new();
+    for number in 0..CROWD {
+        ids.push(made(&admin, &format!("Ana {number}")).await.id);
+    }
+    let free = made(&stranger, "Eva").await;
+    let emails: Vec<_> = (0..CROWD).map(|n| format!("ana{n}@example.com")).collect();
+    let rival = app.superuser().await;
+    let hold = format!(
+        "BEGIN; SELECT FROM clients WHERE id IN ('{}') FOR UPDATE;
+         INSERT INTO clients (id, organization_id, name, email)
+         SELECT gen_random_uuid(), '{}', 'Rival', email FROM unnest('{{{}}}'::text[]) AS email",
+        ids.join("', '"),
+        own.id,
+        emails.join(",")
+    );
+    rival.batch_execute(&hold).await.expect("held");
+    let mut stuck = Vec::new();
+    for (id, email) in ids.iter().zip(&emails) {
+        stuck.push(written(&admin, notes(id, "espera")));
+        let email = Some(email.clone());
+        let new = CreateClientRequest {
+            email,
+            ..client("Espera")
+        };
+        stuck.push(created(&admin, new));
+    }
+    sleep(Duration::from_millis(200)).await;
+    let began = Instant::now();
+    let changed = stranger.update(notes(&free.id, "libre")).await;
+    assert_there(&stranger, &changed.expect("changed")).await;
+    made(&stranger, "Libre").await;
+    assert!(began.elapsed() < BUSY, "{:?}", began.elapsed());
+    rival.batch_execute("ROLLBACK").await.expect("released");
+    for stuck in stuck {
+        // There is not room for all of them.
+        if let Err(failure) = answer(stuck).await {
+            failure.is(Code::ResourceExhausted, "SERVER_OVERLOADED");
+        }
+    }
 }
 
 /// Whoever waits longer than they may hears so, and has written nothing.

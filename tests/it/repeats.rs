@@ -8,6 +8,7 @@ use nvito_clients::grpc::proto::{
 use prost::Message;
 use tonic::Code;
 
+use crate::layers::waiting;
 use crate::support::{Actor, App, Failure, at_once, client, nobody, patiently};
 
 const TWINS: usize = 64;
@@ -263,4 +264,51 @@ async fn a_malformed_request_id_is_refused() {
         }
     }
     assert_eq!(app.contents().await, before);
+}
+
+/// As a version before 0019 leaves it while it writes: the request is claimed by its row
+/// alone, which nobody sees yet.
+async fn claimed_by_its_row(app: &App, request_id: &str) -> tokio_postgres::Client {
+    let taken = format!(
+        "CREATE TABLE taken AS SELECT * FROM idempotent_requests WHERE request_id = '{request_id}';
+         DELETE FROM idempotent_requests WHERE request_id = '{request_id}'"
+    );
+    app.execute(&taken).await;
+    let former = app.superuser().await;
+    let claim = "BEGIN; INSERT INTO idempotent_requests SELECT * FROM taken";
+    former.batch_execute(claim).await.expect("claimed");
+    former
+}
+
+/// Two versions side by side: a repetition that does not see the claim of the one before
+/// waits for what that has written, and then gets its answer.
+#[tokio::test]
+async fn a_twin_of_the_version_before_is_waited_for() {
+    let app = App::start().await;
+    let admin = app.org("Norte").await.platform_admin();
+    let made = admin.create(client("Ana")).await.expect("created");
+    for etag in [made.etag.as_str(), ""] {
+        let request = UpdateClientRequest {
+            etag: etag.to_owned(),
+            ..change(&made.id, &nobody(), &nobody())
+        };
+        let first = admin.update(request.clone()).await.expect("changed");
+        let told = admin.history(&made.id).await.expect("a history").len();
+        let former = claimed_by_its_row(&app, &request.request_id).await;
+        if !etag.is_empty() {
+            // It would be refused by its etag.
+            let hold = format!("SELECT FROM clients WHERE id = '{}' FOR UPDATE", made.id);
+            former.batch_execute(&hold).await.expect("held");
+        }
+        let (again, ()) = tokio::join!(admin.update(request), async {
+            waiting(&app, 1).await;
+            former
+                .batch_execute("COMMIT; DROP TABLE taken")
+                .await
+                .expect("done");
+        });
+        assert_eq!(again.expect("the first answer"), first);
+        let history = admin.history(&made.id).await.expect("a history");
+        assert_eq!(history.len(), told, "{etag}");
+    }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use diesel_async::AsyncPgConnection;
 use tokio::time::{Instant, timeout_at};
 
-use super::{Asked, Replies, Together, late, shared};
+use super::{Asked, Replies, Together, for_each, late};
 use crate::error::{Error, Result};
 use crate::repository::Database;
 use crate::repository::scope::Mode;
@@ -91,7 +91,7 @@ pub(super) fn replies<P: Point>(
         Ok(found) => found,
         Err(error) => {
             let reason = error.reason();
-            let cause = shared(error);
+            let cause = for_each(error);
             let failed = |asked: Asked<Reads<P>>| {
                 let cause = cause();
                 (asked.reply, Err(Error::System { reason, cause }))

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use diesel::sql_types::{BigInt, Nullable, Text, Timestamptz};
 use diesel_async::RunQueryDsl;
 
-use super::{Call, Part, Turn};
+use super::{Call, Outcome, Part};
 use crate::domain::client::{Client, ClientFields};
 use crate::domain::ids::ClientId;
 use crate::error::Result;
@@ -91,7 +91,10 @@ impl Part for Change {
         for (number, row) in rows {
             let place = place(number)?;
             if let Some((_, first_name, last_name, event_count, clock)) = looks[place].take() {
-                let client = row.complete(first_name.zip(last_name), event_count)?;
+                // What is wrong with a row is not the others'.
+                let Ok(client) = row.complete(first_name.zip(last_name), event_count) else {
+                    continue;
+                };
                 // The wall in Rust once more.
                 if client.organization == calls[place].organization {
                     held[place] = Some(HeldClient::at(client, clock));
@@ -104,7 +107,7 @@ impl Part for Change {
     async fn write(
         transaction: &Transaction<Callers>,
         calls: Vec<(&Call<Self>, HeldClient)>,
-    ) -> Result<Vec<Result<Turn>>> {
+    ) -> Result<Vec<Result<Outcome>>> {
         const WRITE: &str = "WITH written AS (\
                 UPDATE clients SET type = next.type, status = next.status, rfc = next.rfc, \
                     business_name = next.business_name, billing_address = next.billing_address, \
@@ -126,16 +129,16 @@ impl Part for Change {
         let (mut rows, mut turns) = (Vec::new(), Vec::new());
         for (call, held) in calls {
             turns.push(match (call.part.next)(&held.client) {
-                Ok(Next::Same) => Ok(Turn::Done(Box::new(held.client))),
+                Ok(Next::Same) => Ok(Outcome::Done(Box::new(held.client))),
                 Ok(Next::Fields(fields, told)) => {
                     let mut row = ClientColumns::from(fields.as_ref()).others().to_vec();
                     row.extend(held.place());
                     row.extend(told.values(call.actor, &call.name)?);
                     rows.push(row.into_iter().map(Value::owned).collect());
                     let client = held.becomes(|client| client.fields = *fields);
-                    Ok(Turn::Done(Box::new(client)))
+                    Ok(Outcome::Done(Box::new(client)))
                 }
-                Ok(Next::Alone) => Ok(Turn::Alone(None)),
+                Ok(Next::Alone) => Ok(Outcome::Alone(None)),
                 Err(error) => Err(error),
             });
         }

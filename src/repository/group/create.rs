@@ -6,7 +6,7 @@ use std::sync::Arc;
 use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel_async::RunQueryDsl;
 
-use super::{Call, Part, Turn};
+use super::{Call, Outcome, Part};
 use crate::domain::client::NewClient;
 use crate::domain::history::{HistoryKind, beginning};
 use crate::domain::ids::ClientId;
@@ -79,7 +79,7 @@ impl Part for Creation {
     async fn write(
         transaction: &Transaction<Callers>,
         calls: Vec<(&Call<Self>, ())>,
-    ) -> Result<Vec<Result<Turn>>> {
+    ) -> Result<Vec<Result<Outcome>>> {
         type Row = (ClientSql, Nullable<Text>, Nullable<Text>);
         type Made = (ClientRow, Option<String>, Option<String>);
         // An actor whom the directory does not know has made nothing by its columns
@@ -134,7 +134,7 @@ impl Part for Creation {
         // One whose e-mail is taken is not among them: alone it will find by whom.
         let turn = |(call, ()): (&Call<Self>, ())| {
             let made = clients.remove(&call.part.client());
-            Ok(made.map_or(Turn::Alone(None), Turn::Done))
+            Ok(made.map_or(Outcome::Alone(None), Outcome::Done))
         };
         Ok(calls.into_iter().map(turn).collect())
     }

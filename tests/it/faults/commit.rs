@@ -8,7 +8,7 @@ use tonic::Code;
 use super::proxy::{Proxy, Snare};
 use super::report::{Line, Size};
 use super::server::Site;
-use crate::support::{Actor, Failure, client, nobody};
+use crate::support::{Actor, Failure, at_once, client, nobody};
 
 /// Where the connection is lost, how often, and what is to be answered.
 struct Case {
@@ -101,7 +101,74 @@ pub(crate) async fn run(size: Size) -> Vec<Line> {
         };
         lines.push(Line::new(case.promise, rounds, seen, "always", held));
     }
+    for (keyed, promise) in [
+        (false, "lost with several writes: each is told as unknown"),
+        (
+            true,
+            "lost with several writes, with request_id: each carried out",
+        ),
+    ] {
+        let wrong = crowd(&site, keyed).await;
+        let held = wrong.is_none();
+        let seen = wrong.unwrap_or_else(|| "so".to_owned());
+        lines.push(Line::new(promise, 1, seen, "always", held));
+    }
     lines
+}
+
+/// What went otherwise than it should where the connection is lost as several writes go
+/// to their COMMIT together.
+async fn crowd(site: &Site, keyed: bool) -> Option<String> {
+    let proxy = Proxy::to(&site.socket_file()).await;
+    let service = site.service(&proxy.url(), &[("CLIENTS_DATABASE_CONNECTIONS", "6")]);
+    let organization = service.org("Propia").await;
+    let actor = service.actor(Role::PlatformAdmin, Some(&organization));
+    let mut ids = Vec::new();
+    for _ in 0..12 {
+        ids.push(actor.create(client("Ana")).await.expect("created").id);
+    }
+    for _ in 0..30 {
+        let word = nobody();
+        proxy.lay(Snare {
+            after: word.clone(),
+            words: word.clone(),
+            hand_on: false,
+            times: 1,
+        });
+        let write = |id: &String| {
+            let patch = ClientPatch {
+                notes: Some(word.clone()),
+                ..ClientPatch::default()
+            };
+            let request = UpdateClientRequest {
+                id: id.clone(),
+                client: Some(patch),
+                request_id: if keyed { nobody() } else { String::new() },
+                ..UpdateClientRequest::default()
+            };
+            let actor = actor.clone();
+            async move { (request.id.clone(), actor.update(request).await) }
+        };
+        let mut unknown = 0;
+        for (id, answer) in at_once(ids.iter().map(write)).await {
+            let there = actor.get(&id).await.expect("found").notes == Some(word.clone());
+            match answer {
+                Ok(_) if there => {}
+                Err(failure) if !keyed && !there && Some(failure.reason.as_str()) == UNKNOWN => {
+                    unknown += 1;
+                }
+                answer => return Some(format!("there: {there}, answered {answer:?}")),
+            }
+        }
+        if proxy.left() != 0 {
+            return Some("nothing was cut".to_owned());
+        }
+        if unknown > 1 {
+            return None;
+        }
+    }
+    // Which of the writes that are repeated were together cannot be seen from here.
+    (!keyed).then(|| "no writes went together".to_owned())
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
