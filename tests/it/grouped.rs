@@ -54,7 +54,7 @@ impl<'a> Jam<'a> {
             "CREATE TABLE jam ();
              CREATE FUNCTION jam() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
                  BEGIN
-                     IF EXISTS (SELECT FROM public.jam) THEN PERFORM pg_sleep(1); END IF;
+                     IF EXISTS (SELECT FROM public.jam) THEN PERFORM pg_sleep(1.5); END IF;
                      RETURN NULL;
                  END $$;
              CREATE TRIGGER jam BEFORE INSERT ON client_history EXECUTE FUNCTION jam()",
@@ -62,7 +62,7 @@ impl<'a> Jam<'a> {
         .await;
         let busy = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
                     AND wait_event = 'PgSleep' AND query LIKE '%unnest%'";
-        loop {
+        for _ in 0..20 {
             app.execute("INSERT INTO jam DEFAULT VALUES").await;
             let jam = Self {
                 app,
@@ -77,6 +77,7 @@ impl<'a> Jam<'a> {
             // They came one by one.
             jam.clear().await;
         }
+        panic!("the writes never went together");
     }
 
     /// Lets everybody go on, once all who are to go together wait.
