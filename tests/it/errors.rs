@@ -11,7 +11,6 @@ use std::time::Duration;
 use nvito_clients::error::Reason;
 use nvito_clients::grpc::proto::{ClientPatch, ErrorReason, FILE_DESCRIPTOR_SET, GetClientRequest};
 use prost_reflect::DescriptorPool;
-use tokio::time::sleep;
 use tonic::Code;
 use uuid::Uuid;
 
@@ -117,15 +116,6 @@ fn is(failure: &Failure, code: Code, reason: &str) {
     failure.is(code, reason);
     let info = failure.details.request_info().expect("a request id");
     shaped(failure, &info.request_id, "es-MX");
-}
-
-/// Waits until so many of the service's transactions wait for a lock.
-async fn waiting(app: &App, expected: i64) {
-    let count = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
-                 AND application_name = 'nvito-clients' AND wait_event_type = 'Lock'";
-    while app.count(count).await != expected {
-        sleep(Duration::from_millis(10)).await;
-    }
 }
 
 #[tokio::test]

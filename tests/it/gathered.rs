@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use tonic::Code;
 
-use crate::layers::waiting;
+use crate::layers::{SESSIONS, waiting};
 use crate::support::{Actor, App, BUSY, Cluster, Failure, at_once, client, nobody};
 
 type Read = JoinHandle<Result<nvito_clients::grpc::proto::Client, Failure>>;
@@ -208,9 +208,8 @@ async fn a_statement_that_does_not_end_is_ended() {
     failure.is(Code::DeadlineExceeded, "DEADLINE_EXCEEDED");
     let took = began.elapsed();
     assert!(took < Duration::from_secs(4) + BUSY, "{took:?}");
-    let busy = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
-                AND application_name = 'nvito-clients' AND state <> 'idle'";
-    crate::support::until(async || stage.app.count(busy).await == 0).await;
+    let busy = format!("SELECT count(*) {SESSIONS} AND state <> 'idle'");
+    crate::support::until(async || stage.app.count(&busy).await == 0).await;
 }
 
 #[tokio::test]

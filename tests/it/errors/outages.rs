@@ -10,7 +10,8 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
-use super::{is, notes, waiting};
+use super::{is, notes};
+use crate::layers::waiting;
 use crate::support::{Actor, App, CONNECTIONS, Cluster, SHARE, client};
 
 /// Ends every connection to the database of `app`, and lets new ones in or not.

@@ -12,7 +12,8 @@ use tokio::time::{sleep, timeout};
 use tonic::codegen::http::{self, HeaderMap};
 use tonic::{Code, Status};
 
-use super::{is, notes, waiting};
+use super::{is, notes};
+use crate::layers::waiting;
 use crate::support::{App, BUSY, Cluster, SHARE, client, nobody};
 
 /// What the service's role may not do: makes a function whose work is `body`

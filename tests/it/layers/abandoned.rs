@@ -8,7 +8,7 @@ use nvito_clients::repository::Database;
 use tokio::time::{sleep, timeout};
 use tonic::Code;
 
-use super::waiting;
+use super::{SESSIONS, waiting};
 use crate::support::{Actor, App, BUSY, Cluster, at_once, client};
 
 fn notes(text: &str) -> ClientPatch {
@@ -28,10 +28,9 @@ async fn sessions(app: &App) -> Vec<i32> {
 
 /// Waits until no session of the service does or holds anything.
 async fn idle(app: &App) {
-    let busy = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
-                AND application_name = 'nvito-clients' AND state <> 'idle'";
+    let busy = format!("SELECT count(*) {SESSIONS} AND state <> 'idle'");
     let quiet = async {
-        while app.count(busy).await > 0 {
+        while app.count(&busy).await > 0 {
             sleep(Duration::from_millis(5)).await;
         }
     };
