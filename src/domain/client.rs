@@ -119,6 +119,11 @@ pub struct ClientPatch {
 }
 
 impl ClientPatch {
+    /// Whether it sets name, e-mail or telephone: what a search looks in.
+    pub fn names_contact(&self) -> bool {
+        self.name.is_some() || self.email.is_some() || self.phone.is_some()
+    }
+
     /// What the client becomes.
     ///
     /// Fails with `CLIENT_TRANSITION_NOT_ALLOWED` where spec §3 knows no such

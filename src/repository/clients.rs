@@ -8,7 +8,7 @@ use diesel::sql_types::{Bool, Nullable, Text};
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
-use super::group::{Change, Creation, Next};
+use super::group::Creation;
 use super::held::{Sight, hold};
 use super::history::{Told, tell, told_update};
 use super::mutation::{Mutation, Of, Shared};
@@ -113,7 +113,9 @@ impl Mutation for UpdateClient {
         let columns = ClientColumns::from(&next);
         // What a search looks in is folded anew where one of its columns is set,
         // changed or not: they are set only when one of them changes.
-        let (update, values) = if same_contact(current, &next) {
+        let same_contact = (&next.name, &next.email, &next.phone)
+            == (&current.name, &current.email, &current.phone);
+        let (update, values) = if same_contact {
             (UPDATE_OTHERS, columns.others().to_vec())
         } else {
             let values = columns.contact().into_iter().chain(columns.others());
@@ -152,22 +154,11 @@ impl Mutation for UpdateClient {
     }
 
     fn shared(self: &Arc<Self>) -> Option<Shared<Client>> {
+        if self.patch.names_contact() || self.patch.assigned_to.is_some() {
+            return None;
+        }
         let update = self.clone();
-        let next = move |client: &Client| {
-            let Some((next, told)) = update.next(client)? else {
-                return Ok(Next::Same);
-            };
-            let moves = next.assigned_to != client.fields.assigned_to;
-            if moves || !same_contact(&client.fields, &next) {
-                return Ok(Next::Alone);
-            }
-            Ok(Next::Fields(Box::new(next), told))
-        };
-        let change = Change {
-            client: self.id,
-            next: Box::new(next),
-        };
-        Some(Shared::Change(change, Of::CLIENT))
+        Some(Shared::change(self.id, move |client| update.next(client)))
     }
 }
 
@@ -182,11 +173,6 @@ impl UpdateClient {
         let told = Told::of(HistoryKind::Updated, differences(&client.fields, &next));
         Ok(Some((next, told)))
     }
-}
-
-/// Whether what a search looks in is the same.
-fn same_contact(one: &ClientFields, other: &ClientFields) -> bool {
-    (&one.name, &one.email, &one.phone) == (&other.name, &other.email, &other.phone)
 }
 
 const UPDATE_OTHERS: &str = told_update!(

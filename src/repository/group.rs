@@ -4,7 +4,8 @@
 //! transaction, its statements, its way to the disk. So writes of one kind that wait
 //! at the same time go together ([`gather`](super::gather)), whoever's they are: in a
 //! role that sees the organizations of its callers and no other (migrations 0019 to 0026), each
-//! row named by its organization and its id.
+//! row named by its organization and its id. Each has a seat of its organization's share
+//! meanwhile ([`Shares::seat`](super::share::Shares::seat)).
 //!
 //! Whose write can be made now, goes now. A client that another write holds, a twin of
 //! the request, an assignee who is being removed are passed over, and their calls go
@@ -24,7 +25,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout, timeout_at};
 
-pub(super) use change::{Change, Next};
+pub(super) use change::Change;
 pub(super) use create::Creation;
 
 use super::gather::{Asked, Replies, SLOW, Together, for_each, late};

@@ -9,10 +9,9 @@ use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
 use super::clients::check_email;
-use super::group::{Change, Next};
 use super::held::{Sight, hold, lock};
 use super::history::{Told, tell, tell_purged, told_update};
-use super::mutation::{Mutation, Of, Shared};
+use super::mutation::{Mutation, Shared};
 use super::schema::{clients, events};
 use super::statement::Value;
 use super::transaction::Transaction;
@@ -86,23 +85,16 @@ impl Mutation for TransitionClient {
 
     fn shared(self: &Arc<Self>) -> Option<Shared<Client>> {
         let transition = self.clone();
-        let next = move |client: &Client| {
-            Ok(match transition.next(client)? {
-                None => Next::Same,
-                Some((status, told)) => {
-                    let fields = ClientFields {
-                        status,
-                        ..client.fields.clone()
-                    };
-                    Next::Fields(Box::new(fields), told)
-                }
-            })
-        };
-        let change = Change {
-            client: self.id,
-            next: Box::new(next),
-        };
-        Some(Shared::Change(change, Of::CLIENT))
+        Some(Shared::change(self.id, move |client| {
+            let next = transition.next(client)?;
+            Ok(next.map(|(status, told)| {
+                let fields = ClientFields {
+                    status,
+                    ..client.fields.clone()
+                };
+                (fields, told)
+            }))
+        }))
     }
 }
 

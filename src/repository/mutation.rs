@@ -9,12 +9,14 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::gather::Gather;
 use super::group::{Call, Change, Creation, Keep, Outcome, Part, Writes};
+use super::history::Told;
 use super::idempotency::{self, Idempotency};
 use super::scope::Mode;
+use super::share::Turn;
 use super::transaction::Transaction;
 use super::{Repository, Scope, counts};
-use crate::domain::client::Client;
-use crate::domain::ids::OrganizationId;
+use crate::domain::client::{Client, ClientFields};
+use crate::domain::ids::{ClientId, OrganizationId};
 use crate::error::{Cause, Error, Reason, Result};
 
 /// How often a write is tried again that PostgreSQL gave up in favour of
@@ -52,6 +54,17 @@ pub enum Shared<T> {
     Creation(Creation, Of<T>),
     /// It changes one.
     Change(Change, Of<T>),
+}
+
+impl Shared<Client> {
+    /// A change of a client, by what becomes of it.
+    pub(super) fn change(
+        client: ClientId,
+        next: impl Fn(&Client) -> Result<Option<(ClientFields, Told)>> + Send + Sync + 'static,
+    ) -> Self {
+        let next = Box::new(next);
+        Self::Change(Change { client, next }, Of::CLIENT)
+    }
 }
 
 /// How the output is had from the client that was written: it is that client.
@@ -138,7 +151,7 @@ impl Repository {
             let tried = if attempt == 0 {
                 self.begun(mutation, options).await
             } else {
-                self.attempt(mutation.as_ref(), options).await
+                self.attempt(mutation.as_ref(), options, None).await
             };
             let error = match tried {
                 Err(error) => error,
@@ -179,32 +192,38 @@ impl Repository {
     ) -> Result<Answer<M::Output>> {
         let shared = mutation.shared().filter(|_| !options.validate_only);
         let database = &self.database;
-        let turn = match shared.zip(self.scope.organization()) {
+        let (outcome, seat, of) = match shared.zip(self.scope.organization()) {
             Some((Shared::Creation(part, of), organization)) => {
                 let call = self.call(organization, part, options, of.seen);
-                Some((self.turn(&database.creations, call).await?, of))
+                let (outcome, seat) = self.together(&database.creations, call).await?;
+                (outcome, seat, of)
             }
             Some((Shared::Change(part, of), organization)) => {
                 let call = self.call(organization, part, options, of.seen);
-                Some((self.turn(&database.changes, call).await?, of))
+                let (outcome, seat) = self.together(&database.changes, call).await?;
+                (outcome, seat, of)
             }
-            None => None,
+            None => return self.attempt(mutation.as_ref(), options, None).await,
         };
-        let _pass = match turn {
-            Some((Outcome::Done(client), of)) => {
-                return Ok(Answer::Fresh((of.owned)(*client)));
+        match outcome {
+            Outcome::Done(client) => Ok(Answer::Fresh((of.owned)(*client))),
+            Outcome::Alone(_pass) => {
+                let turn = database.shares.trade(seat).await?;
+                self.attempt(mutation.as_ref(), options, Some(turn)).await
             }
-            Some((Outcome::Alone(pass), _)) => pass,
-            None => None,
-        };
-        self.attempt(mutation.as_ref(), options).await
+        }
     }
 
-    async fn turn<P: Part>(&self, gather: &Gather<Writes<P>>, call: Call<P>) -> Result<Outcome> {
+    /// What a call has of going with those of others, and the seat that it had.
+    async fn together<P: Part>(
+        &self,
+        gather: &Gather<Writes<P>>,
+        call: Call<P>,
+    ) -> Result<(Outcome, Turn)> {
         let tenant = Some(call.organization);
-        gather
-            .get(&self.database, tenant, call, self.deadline)
-            .await
+        let seat = self.database.shares.seat(tenant).await?;
+        let outcome = gather.get(&self.database, tenant, call, self.deadline);
+        Ok((outcome.await?, seat))
     }
 
     fn call<P, T: 'static>(
@@ -241,8 +260,15 @@ impl Repository {
         &self,
         mutation: &M,
         options: &Options<M::Output>,
+        turn: Option<Turn>,
     ) -> Result<Answer<M::Output>> {
-        let transaction = self.transaction(Mode::Write).await?;
+        let transaction = match turn {
+            Some(turn) => {
+                let (database, scope, mode) = (&self.database, self.scope, Mode::Write);
+                Transaction::by(turn, database, scope, mode, self.deadline).await?
+            }
+            None => self.transaction(Mode::Write).await?,
+        };
         let transaction = transaction.named(self.name(options));
         let work = Self::work(&transaction, mutation, options);
         let Ok(outcome) = timeout_at(self.deadline, work).await else {

@@ -179,6 +179,11 @@ impl Database {
     /// A connection when it is their turn.
     pub(super) async fn hold(&self, whose: Whose, mode: Mode) -> Result<Held> {
         let turn = self.shares.turn(whose, mode).await?;
+        self.connect(turn).await
+    }
+
+    /// The connection that a turn is for.
+    pub(super) async fn connect(&self, turn: Turn) -> Result<Held> {
         let connection = self.pool.get().await.map_err(error::pool)?;
         Ok(Held { connection, turn })
     }

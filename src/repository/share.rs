@@ -5,6 +5,7 @@
 //! is whoever has the fewest turns. So a tenant that floods waits for
 //! itself, and a call of any other finds a turn at once, and a processor: with
 //! half of the turns a flood did no more, and its neighbours waited longer.
+//! Writers who share a connection have seats, three of which are as much as a turn.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,6 +22,9 @@ use crate::error::{Error, Reason, Result};
 const WAIT: Duration = Duration::from_millis(250);
 /// Calls of one organization that may wait, for each turn that it may have.
 const WAITING_PER_TURN: usize = 8;
+/// Seats that count as one turn: a write among others costs a third of what it does
+/// alone, or half, and waits for these others meanwhile (docs/performance.md).
+const SEATS: usize = 3;
 
 /// Who asks: somebody of an organization, or a Super Admin without one.
 pub(super) type Tenant = Option<OrganizationId>;
@@ -52,8 +56,40 @@ struct State {
 
 #[derive(Default)]
 struct Queue {
+    /// In seats.
     working: usize,
-    waiting: VecDeque<(u64, oneshot::Sender<Turn>)>,
+    /// In the order of their arrival.
+    waiting: VecDeque<Waiting>,
+}
+
+struct Waiting {
+    arrival: u64,
+    right: Right,
+    who: oneshot::Sender<Turn>,
+}
+
+#[derive(Clone, Copy)]
+enum Right {
+    /// To hold one connection.
+    Turn,
+    /// To be one of the callers of a transaction that holds one.
+    Seat,
+}
+
+impl Right {
+    fn seats(self) -> usize {
+        match self {
+            Self::Turn => SEATS,
+            Self::Seat => 1,
+        }
+    }
+
+    fn connections(self) -> usize {
+        match self {
+            Self::Turn => 1,
+            Self::Seat => 0,
+        }
+    }
 }
 
 impl Shares {
@@ -77,6 +113,12 @@ impl Shares {
         }
     }
 
+    /// Whether somebody's share and the connections allow for one more.
+    fn may(&self, free: usize, whose: Whose, working: usize, right: Right) -> bool {
+        let fits = working + right.seats() <= self.most(whose) * SEATS;
+        fits && free >= right.connections()
+    }
+
     /// Most waiting calls of one tenant; writes may still come where there is
     /// no room for reads.
     pub(super) fn room(&self, mode: Mode) -> usize {
@@ -90,27 +132,60 @@ impl Shares {
     /// Waits for a turn; `SERVER_OVERLOADED` at once where too many of the
     /// tenant's calls wait already, and after [`WAIT`].
     pub(super) async fn turn(&self, whose: Whose, mode: Mode) -> Result<Turn> {
+        self.wait(whose, mode, Right::Turn).await
+    }
+
+    /// Waits for a seat: the right to write among others, in a transaction that holds a
+    /// turn of everybody's. Seats count to the tenant's share, so a flood has no more by
+    /// them. Fails as [`turn`](Self::turn) does.
+    pub(super) async fn seat(&self, tenant: Tenant) -> Result<Turn> {
+        self.wait(Whose::Of(tenant), Mode::Write, Right::Seat).await
+    }
+
+    /// Gives a seat up for a turn, before all who came later. Fails after [`WAIT`].
+    pub(super) async fn trade(&self, mut seat: Turn) -> Result<Turn> {
+        let (who, turn) = oneshot::channel();
+        {
+            let mut state = self.state();
+            // In one moment, so that nobody is between.
+            seat.shares = None;
+            state.take_back(seat.whose, seat.right);
+            let queue = state.queues.entry(seat.whose).or_default();
+            let earlier = |waiting: &Waiting| waiting.arrival < seat.arrival;
+            let waiting = Waiting {
+                arrival: seat.arrival,
+                right: Right::Turn,
+                who,
+            };
+            let place = queue.waiting.partition_point(earlier);
+            queue.waiting.insert(place, waiting);
+            self.next(&mut state);
+        }
+        given(turn).await
+    }
+
+    async fn wait(&self, whose: Whose, mode: Mode, right: Right) -> Result<Turn> {
         let turn = {
             let mut state = self.state();
+            state.arrivals += 1;
+            let (arrival, free) = (state.arrivals, state.free);
             let queue = state.queues.entry(whose).or_default();
             let (working, waiting) = (queue.working, queue.waiting.len());
-            if waiting == 0 && working < self.most(whose) && state.free > 0 {
-                return Ok(self.give(&mut state, whose));
+            if waiting == 0 && self.may(free, whose, working, right) {
+                return Ok(self.give(&mut state, whose, right, arrival));
             }
             if waiting >= self.room(mode) {
                 return Err(overloaded("too many calls of the organization wait"));
             }
-            state.arrivals += 1;
-            let arrival = state.arrivals;
-            let (sender, receiver) = oneshot::channel();
-            let queue = state.queues.entry(whose).or_default();
-            queue.waiting.push_back((arrival, sender));
-            receiver
+            let (who, turn) = oneshot::channel();
+            queue.waiting.push_back(Waiting {
+                arrival,
+                right,
+                who,
+            });
+            turn
         };
-        match timeout(WAIT, turn).await {
-            Ok(Ok(turn)) => Ok(turn),
-            _ => Err(overloaded("no connection was free in time")),
-        }
+        given(turn).await
     }
 
     /// How many calls wait for a turn.
@@ -119,21 +194,14 @@ impl Shares {
         state.queues.values().map(|queue| queue.waiting.len()).sum()
     }
 
-    fn give(&self, state: &mut State, whose: Whose) -> Turn {
-        state.free -= 1;
-        state.queues.entry(whose).or_default().working += 1;
+    fn give(&self, state: &mut State, whose: Whose, right: Right, arrival: u64) -> Turn {
+        state.free -= right.connections();
+        state.queues.entry(whose).or_default().working += right.seats();
         Turn {
             shares: Some(self.clone()),
             whose,
-        }
-    }
-
-    /// How many turns somebody has for whoever compares. One that serves several callers
-    /// is as much as a quarter of theirs: they would else be the last, all of them.
-    fn weight(whose: Whose, working: usize) -> usize {
-        match whose {
-            Whose::Of(_) => working,
-            Whose::Everybody => working / 4,
+            right,
+            arrival,
         }
     }
 
@@ -141,25 +209,31 @@ impl Shares {
     fn next(&self, state: &mut State) {
         state.queues.retain(|_, queue| {
             // Who gave up waiting is not there any more.
-            queue.waiting.retain(|(_, who)| !who.is_closed());
+            queue.waiting.retain(|waiting| !waiting.who.is_closed());
             queue.working > 0 || !queue.waiting.is_empty()
         });
-        while state.free > 0 {
+        loop {
             let waiting = state.queues.iter().filter_map(|(whose, queue)| {
-                let (arrival, _) = queue.waiting.front()?;
-                let may = queue.working < self.most(*whose);
-                may.then_some((Self::weight(*whose, queue.working), *arrival, *whose))
+                let first = queue.waiting.front()?;
+                // Many wait behind what is everybody's.
+                let has = match whose {
+                    Whose::Of(_) => queue.working,
+                    Whose::Everybody => 0,
+                };
+                let may = self.may(state.free, *whose, queue.working, first.right);
+                may.then_some(((has, first.arrival), *whose))
             });
-            let next = waiting.min_by_key(|(working, arrival, _)| (*working, *arrival));
-            let Some((_, _, whose)) = next else { return };
+            let next = waiting.min_by_key(|(order, _)| *order);
+            let Some((_, whose)) = next else { return };
             let queue = state.queues.entry(whose).or_default();
-            let Some((_, who)) = queue.waiting.pop_front() else {
+            let Some(first) = queue.waiting.pop_front() else {
                 return;
             };
-            if let Err(mut unwanted) = who.send(self.give(state, whose)) {
+            let turn = self.give(state, whose, first.right, first.arrival);
+            if let Err(mut unwanted) = first.who.send(turn) {
                 // Gave up this very moment; the state is in our hands already.
                 unwanted.shares = None;
-                state.take_back(whose);
+                state.take_back(whose, first.right);
             }
         }
     }
@@ -170,28 +244,38 @@ impl Shares {
 }
 
 impl State {
-    fn take_back(&mut self, whose: Whose) {
-        self.free += 1;
+    fn take_back(&mut self, whose: Whose, right: Right) {
+        self.free += right.connections();
         if let Some(queue) = self.queues.get_mut(&whose) {
-            queue.working -= 1;
+            queue.working -= right.seats();
         }
     }
 }
 
-/// The right to hold one connection; given back when dropped.
+/// A turn or a seat; given back when dropped.
 pub(super) struct Turn {
     /// `None` when it was taken back.
     shares: Option<Shares>,
     whose: Whose,
+    right: Right,
+    /// When it was asked for.
+    arrival: u64,
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
         if let Some(shares) = self.shares.take() {
             let mut state = shares.state();
-            state.take_back(self.whose);
+            state.take_back(self.whose, self.right);
             shares.next(&mut state);
         }
+    }
+}
+
+async fn given(turn: oneshot::Receiver<Turn>) -> Result<Turn> {
+    match timeout(WAIT, turn).await {
+        Ok(Ok(turn)) => Ok(turn),
+        _ => Err(overloaded("no connection was free in time")),
     }
 }
 
@@ -209,7 +293,11 @@ mod tests {
     use super::*;
 
     fn tenant(number: u128) -> Whose {
-        Whose::Of(Some(OrganizationId(Uuid::from_u128(number))))
+        Whose::Of(Some(organization(number)))
+    }
+
+    fn organization(number: u128) -> OrganizationId {
+        OrganizationId(Uuid::from_u128(number))
     }
 
     async fn turns(shares: &Shares, whose: Whose, count: usize) -> Vec<Turn> {
@@ -274,23 +362,86 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_serves_several_callers_is_not_the_last() {
-        let shares = Shares::new(4);
-        let everybody = turns(&shares, Whose::Everybody, 3).await;
-        let mut flood = turns(&shares, tenant(1), 1).await;
+    async fn what_serves_several_callers_is_next() {
+        let shares = Shares::new(9);
+        let mut everybody = turns(&shares, Whose::Everybody, 7).await;
+        let flood = turns(&shares, tenant(1), 2).await;
         let wait = |whose| {
             let shares = shares.clone();
             tokio::spawn(async move { shares.turn(whose, Mode::Write).await })
         };
-        let first = wait(Whose::Everybody);
+        let one = wait(tenant(1));
         tokio::task::yield_now().await;
-        let second = wait(tenant(2));
+        let several = wait(Whose::Everybody);
         tokio::task::yield_now().await;
-        flood.pop();
+        everybody.pop();
         tokio::task::yield_now().await;
-        assert!(first.is_finished() && !second.is_finished());
-        drop(everybody);
-        second.await.expect("no panic").expect("its turn");
+        assert!(several.is_finished(), "they are many");
+        assert!(!one.is_finished(), "it came first and has two");
+        drop((everybody, flood));
+        one.await.expect("no panic").expect("its turn");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn seats_count_to_a_tenants_share_and_take_no_connection() {
+        let shares = Shares::new(6);
+        let _turn = turns(&shares, tenant(1), 1).await;
+        let mut seats = Vec::new();
+        for _ in 0..SEATS {
+            seats.push(shares.seat(Some(organization(1))).await.expect("free"));
+        }
+        let refused = shares.seat(Some(organization(1))).await;
+        assert!(refused.is_err(), "a third is its own");
+        let others = turns(&shares, Whose::Everybody, 5).await;
+        let other = shares.seat(Some(organization(2))).await;
+        other.expect("it takes no connection");
+        let wait = || {
+            let shares = shares.clone();
+            tokio::spawn(async move { shares.turn(tenant(1), Mode::Snapshot).await })
+        };
+        let read = wait();
+        tokio::task::yield_now().await;
+        drop(others);
+        tokio::task::yield_now().await;
+        for seat in seats {
+            assert!(!read.is_finished(), "its seats are as much as a turn");
+            drop(seat);
+            tokio::task::yield_now().await;
+        }
+        read.await.expect("no panic").expect("its turn");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_gives_up_a_seat_is_before_those_who_came_later() {
+        let shares = Shares::new(3);
+        let mut seats = Vec::new();
+        for _ in 0..SEATS {
+            seats.push(shares.seat(Some(organization(1))).await.expect("free"));
+        }
+        let later = {
+            let shares = shares.clone();
+            tokio::spawn(async move { shares.seat(Some(organization(1))).await })
+        };
+        tokio::task::yield_now().await;
+        // Both wait for the seats of the others, which they have not: first the first.
+        let mut trade = || {
+            let (shares, seat) = (shares.clone(), seats.remove(0));
+            tokio::spawn(async move { shares.trade(seat).await })
+        };
+        let (first, second) = (trade(), trade());
+        tokio::task::yield_now().await;
+        assert!(!first.is_finished() && !later.is_finished());
+        seats.clear();
+        tokio::task::yield_now().await;
+        let turn = first.await.expect("no panic").expect("its turn");
+        assert!(!second.is_finished() && !later.is_finished());
+        drop(turn);
+        tokio::task::yield_now().await;
+        assert!(!later.is_finished(), "it came last");
+        drop(second.await.expect("no panic").expect("its turn"));
+        drop(later.await.expect("no panic").expect("its seat"));
+        assert_eq!(shares.state().free, 3);
+        assert!(shares.state().queues.is_empty());
     }
 
     #[tokio::test(start_paused = true)]

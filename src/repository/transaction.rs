@@ -17,6 +17,7 @@ use tokio::time::{Instant, timeout};
 
 use super::pool::Held;
 use super::scope::{Mode, Walled};
+use super::share::Turn;
 use super::statement::Statement;
 use super::{Database, Scope, error};
 use crate::error::{Error, Reason, Result};
@@ -86,8 +87,20 @@ impl<W: Walled> Transaction<W> {
         mode: Mode,
         deadline: Instant,
     ) -> Result<Self> {
+        let turn = database.shares.turn(walled.whose(), mode).await?;
+        Self::by(turn, database, walled, mode, deadline).await
+    }
+
+    /// The same of whoever has their turn already.
+    pub(super) async fn by(
+        turn: Turn,
+        database: &Database,
+        walled: W,
+        mode: Mode,
+        deadline: Instant,
+    ) -> Result<Self> {
         Ok(Self {
-            held: Some(database.hold(walled.whose(), mode).await?),
+            held: Some(database.connect(turn).await?),
             ending: AtomicBool::new(false),
             over: AtomicBool::new(false),
             lost: AtomicBool::new(false),

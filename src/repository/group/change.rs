@@ -15,25 +15,16 @@ use crate::repository::scope::Callers;
 use crate::repository::statement::{Statement, Value};
 use crate::repository::transaction::Transaction;
 
-/// A change of one live client.
+/// A change of one live client, but for its name, e-mail, telephone and assignee.
 pub(in crate::repository) struct Change {
     pub(in crate::repository) client: ClientId,
-    /// What it becomes, seen as it stands; an error refuses the change.
-    pub(in crate::repository) next: Box<See>,
+    pub(in crate::repository) next: Box<Next>,
 }
 
-/// What becomes of a client, by what it is.
-pub(in crate::repository) type See = dyn Fn(&Client) -> Result<Next> + Send + Sync;
-
-/// What becomes of a client.
-pub(in crate::repository) enum Next {
-    /// It stays as it is.
-    Same,
-    /// These are its fields: name, e-mail, telephone and assignee are the same.
-    Fields(Box<ClientFields>, Told),
-    /// What only a transaction of its own can do.
-    Alone,
-}
+/// What a client becomes as it stands, and what is told of it; nothing where it stays as
+/// it is. An error refuses the change.
+pub(in crate::repository) type Next =
+    dyn Fn(&Client) -> Result<Option<(ClientFields, Told)>> + Send + Sync;
 
 impl Part for Change {
     type Held = HeldClient;
@@ -129,16 +120,15 @@ impl Part for Change {
         let (mut rows, mut turns) = (Vec::new(), Vec::new());
         for (call, held) in calls {
             turns.push(match (call.part.next)(&held.client) {
-                Ok(Next::Same) => Ok(Outcome::Done(Box::new(held.client))),
-                Ok(Next::Fields(fields, told)) => {
-                    let mut row = ClientColumns::from(fields.as_ref()).others().to_vec();
+                Ok(None) => Ok(Outcome::Done(Box::new(held.client))),
+                Ok(Some((fields, told))) => {
+                    let mut row = ClientColumns::from(&fields).others().to_vec();
                     row.extend(held.place());
                     row.extend(told.values(call.actor, &call.name)?);
                     rows.push(row.into_iter().map(Value::owned).collect());
-                    let client = held.becomes(|client| client.fields = *fields);
+                    let client = held.becomes(|client| client.fields = fields);
                     Ok(Outcome::Done(Box::new(client)))
                 }
-                Ok(Next::Alone) => Ok(Outcome::Alone(None)),
                 Err(error) => Err(error),
             });
         }

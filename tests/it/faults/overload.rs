@@ -72,7 +72,11 @@ pub(crate) async fn mix(service: &Serving, organization: &str) -> Arc<[Prepared]
     let calls = (0..16 * clients.len()).map(|turn| {
         let client = &clients[turn / 16];
         match Kind::of(turn) {
-            Kind::Update => Prepared::rename(address, organization, client, turn % 16),
+            // A write that goes alone, and one that goes with others.
+            Kind::Update if turn / 16 % 2 == 0 => {
+                Prepared::rename(address, organization, client, turn % 16)
+            }
+            Kind::Update => Prepared::annotate(address, organization, client, turn % 16),
             Kind::List => Prepared::list(address, organization),
             Kind::Get => Prepared::get(address, organization, &client.id),
         }

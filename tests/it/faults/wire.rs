@@ -157,12 +157,31 @@ impl Prepared {
         client: &Client,
         number: usize,
     ) -> Self {
+        let patch = ClientPatch {
+            name: Some(format!("Luz {number}")),
+            ..ClientPatch::default()
+        };
+        Self::update(address, organization, client, patch)
+    }
+
+    /// Notes a number of a client.
+    pub(crate) fn annotate(
+        address: &str,
+        organization: &str,
+        client: &Client,
+        number: usize,
+    ) -> Self {
+        let patch = ClientPatch {
+            notes: Some(format!("Luz {number}")),
+            ..ClientPatch::default()
+        };
+        Self::update(address, organization, client, patch)
+    }
+
+    fn update(address: &str, organization: &str, client: &Client, patch: ClientPatch) -> Self {
         let message = UpdateClientRequest {
             id: client.id.clone(),
-            client: Some(ClientPatch {
-                name: Some(format!("Luz {number}")),
-                ..ClientPatch::default()
-            }),
+            client: Some(patch),
             ..UpdateClientRequest::default()
         };
         Self::of(address, organization, "UpdateClient", &message)

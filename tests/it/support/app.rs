@@ -75,9 +75,19 @@ impl App {
         Self::configured(database, config).await
     }
 
+    /// The service with so many connections to its database.
+    pub(crate) async fn with_connections(connections: usize) -> Self {
+        let database = Cluster::get().database().await;
+        Self::built(database, ServerConfig::default(), connections).await
+    }
+
     /// The service as `config` says.
     pub(crate) async fn configured(database: String, config: ServerConfig) -> Self {
-        let pool = Database::new(Cluster::get().service(&database), CONNECTIONS);
+        Self::built(database, config, CONNECTIONS).await
+    }
+
+    async fn built(database: String, config: ServerConfig, connections: usize) -> Self {
+        let pool = Database::new(Cluster::get().service(&database), connections);
         let listener = TcpListener::bind(config.listen).await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let plain = config.listener.tls.is_none();
