@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::gather::Gather;
+use super::gather::{Gather, late};
 use super::group::{Call, Change, Creation, Keep, Outcome, Part, Writes};
 use super::history::Told;
 use super::idempotency::{self, Idempotency};
 use super::scope::Mode;
-use super::share::Turn;
+use super::share::{Seat, Turn};
 use super::transaction::Transaction;
 use super::{Repository, Scope, counts};
 use crate::domain::client::{Client, ClientFields};
@@ -208,7 +208,7 @@ impl Repository {
         match outcome {
             Outcome::Done(client) => Ok(Answer::Fresh((of.owned)(*client))),
             Outcome::Alone(_pass) => {
-                let turn = database.shares.trade(seat).await?;
+                let turn = self.in_time(database.shares.trade(seat)).await?;
                 self.attempt(mutation.as_ref(), options, Some(turn)).await
             }
         }
@@ -219,11 +219,17 @@ impl Repository {
         &self,
         gather: &Gather<Writes<P>>,
         call: Call<P>,
-    ) -> Result<(Outcome, Turn)> {
+    ) -> Result<(Outcome, Seat)> {
         let tenant = Some(call.organization);
-        let seat = self.database.shares.seat(tenant).await?;
+        let seat = self.in_time(self.database.shares.seat(tenant)).await?;
         let outcome = gather.get(&self.database, tenant, call, self.deadline);
         Ok((outcome.await?, seat))
+    }
+
+    /// What comes before the deadline, or `DEADLINE_EXCEEDED`.
+    async fn in_time<T>(&self, turn: impl Future<Output = Result<T>>) -> Result<T> {
+        let turn = timeout_at(self.deadline, turn).await;
+        turn.map_err(|_| late("the deadline passed before its turn"))?
     }
 
     fn call<P, T: 'static>(

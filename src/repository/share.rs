@@ -2,7 +2,7 @@
 //!
 //! There are as many turns as connections. One organization holds at most
 //! a third of them, rounded up, and has some more calls waiting; who comes next
-//! is whoever has the fewest turns. So a tenant that floods waits for
+//! is what serves several callers at once, then whoever has the fewest turns. So a tenant that floods waits for
 //! itself, and a call of any other finds a turn at once, and a processor: with
 //! half of the turns a flood did no more, and its neighbours waited longer.
 //! Writers who share a connection have seats, three of which are as much as a turn.
@@ -34,8 +34,8 @@ pub(super) type Tenant = Option<OrganizationId>;
 pub(super) enum Whose {
     /// One tenant's.
     Of(Tenant),
-    /// Everybody's: statements that serve callers of several tenants, and the
-    /// service's own errands. They are few, and no tenant's share bounds them.
+    /// Everybody's: what serves callers of several tenants at once. They are few, and no
+    /// tenant's share bounds them.
     Everybody,
 }
 
@@ -137,13 +137,15 @@ impl Shares {
 
     /// Waits for a seat: the right to write among others, in a transaction that holds a
     /// turn of everybody's. Seats count to the tenant's share, so a flood has no more by
-    /// them. Fails as [`turn`](Self::turn) does.
-    pub(super) async fn seat(&self, tenant: Tenant) -> Result<Turn> {
-        self.wait(Whose::Of(tenant), Mode::Write, Right::Seat).await
+    /// them, and come in the order in which they and its turns are asked for. Fails as
+    /// [`turn`](Self::turn) does.
+    pub(super) async fn seat(&self, tenant: Tenant) -> Result<Seat> {
+        let seat = self.wait(Whose::Of(tenant), Mode::Write, Right::Seat).await;
+        seat.map(Seat)
     }
 
     /// Gives a seat up for a turn, before all who came later. Fails after [`WAIT`].
-    pub(super) async fn trade(&self, mut seat: Turn) -> Result<Turn> {
+    pub(super) async fn trade(&self, Seat(mut seat): Seat) -> Result<Turn> {
         let (who, turn) = oneshot::channel();
         {
             let mut state = self.state();
@@ -161,7 +163,7 @@ impl Shares {
             queue.waiting.insert(place, waiting);
             self.next(&mut state);
         }
-        given(turn).await
+        self.given(turn).await
     }
 
     async fn wait(&self, whose: Whose, mode: Mode, right: Right) -> Result<Turn> {
@@ -185,7 +187,15 @@ impl Shares {
             });
             turn
         };
-        given(turn).await
+        self.given(turn).await
+    }
+
+    async fn given(&self, turn: oneshot::Receiver<Turn>) -> Result<Turn> {
+        let mut waits = Waits { turn, shares: self };
+        match timeout(WAIT, &mut waits.turn).await {
+            Ok(Ok(turn)) => Ok(turn),
+            _ => Err(overloaded("no turn came in time")),
+        }
     }
 
     /// How many calls wait for a turn.
@@ -215,10 +225,10 @@ impl Shares {
         loop {
             let waiting = state.queues.iter().filter_map(|(whose, queue)| {
                 let first = queue.waiting.front()?;
-                // Many wait behind what is everybody's.
+                // Many wait behind what is everybody's: half of the turns are theirs first.
                 let has = match whose {
-                    Whose::Of(_) => queue.working,
-                    Whose::Everybody => 0,
+                    Whose::Everybody if queue.working * 2 <= self.turns * SEATS => 0,
+                    _ => queue.working,
                 };
                 let may = self.may(state.free, *whose, queue.working, first.right);
                 may.then_some(((has, first.arrival), *whose))
@@ -258,7 +268,7 @@ pub(super) struct Turn {
     shares: Option<Shares>,
     whose: Whose,
     right: Right,
-    /// When it was asked for.
+    /// Its place among all that was asked for.
     arrival: u64,
 }
 
@@ -272,10 +282,20 @@ impl Drop for Turn {
     }
 }
 
-async fn given(turn: oneshot::Receiver<Turn>) -> Result<Turn> {
-    match timeout(WAIT, turn).await {
-        Ok(Ok(turn)) => Ok(turn),
-        _ => Err(overloaded("no connection was free in time")),
+/// A [`Turn`] that is a seat.
+pub(super) struct Seat(Turn);
+
+/// Somebody who waits. Whoever gives up, as when their caller hangs up, has kept others
+/// waiting who need less.
+struct Waits<'a> {
+    turn: oneshot::Receiver<Turn>,
+    shares: &'a Shares,
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.turn.close();
+        self.shares.next(&mut self.shares.state());
     }
 }
 
@@ -364,22 +384,47 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_serves_several_callers_is_next() {
         let shares = Shares::new(9);
-        let mut everybody = turns(&shares, Whose::Everybody, 7).await;
-        let flood = turns(&shares, tenant(1), 2).await;
+        let mut everybody = turns(&shares, Whose::Everybody, 5).await;
+        let _flood = turns(&shares, tenant(1), 1).await;
+        let mut others = turns(&shares, tenant(2), 3).await;
         let wait = |whose| {
             let shares = shares.clone();
             tokio::spawn(async move { shares.turn(whose, Mode::Write).await })
         };
         let one = wait(tenant(1));
         tokio::task::yield_now().await;
-        let several = wait(Whose::Everybody);
+        let (several, more) = (wait(Whose::Everybody), wait(Whose::Everybody));
         tokio::task::yield_now().await;
         everybody.pop();
         tokio::task::yield_now().await;
         assert!(several.is_finished(), "they are many");
-        assert!(!one.is_finished(), "it came first and has two");
-        drop((everybody, flood));
-        one.await.expect("no panic").expect("its turn");
+        assert!(!one.is_finished(), "it came first and has one");
+        let several = several.await.expect("no panic").expect("their turn");
+        others.pop();
+        tokio::task::yield_now().await;
+        assert!(one.is_finished(), "they have more than half");
+        drop(several);
+        drop(more.await.expect("no panic").expect("their turn"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_gives_up_keeps_nobody_waiting() {
+        let shares = Shares::new(6);
+        let _turn = turns(&shares, tenant(1), 1).await;
+        let _seat = shares.seat(Some(organization(1))).await.expect("free");
+        let read = {
+            let shares = shares.clone();
+            tokio::spawn(async move { shares.turn(tenant(1), Mode::Snapshot).await })
+        };
+        tokio::task::yield_now().await;
+        let write = {
+            let shares = shares.clone();
+            tokio::spawn(async move { shares.seat(Some(organization(1))).await })
+        };
+        tokio::task::yield_now().await;
+        assert!(!write.is_finished(), "in the order in which they came");
+        read.abort();
+        write.await.expect("no panic").expect("a seat is free");
     }
 
     #[tokio::test(start_paused = true)]
@@ -472,7 +517,15 @@ mod tests {
             .map(|call: u64| {
                 let shares = shares.clone();
                 tokio::spawn(async move {
-                    let turn = shares.turn(tenant(u128::from(call % 5)), Mode::Write);
+                    let whose = u128::from(call % 5);
+                    let turn = async {
+                        if call.is_multiple_of(2) {
+                            return shares.turn(tenant(whose), Mode::Write).await;
+                        }
+                        let seat = shares.seat(Some(organization(whose))).await?;
+                        tokio::task::yield_now().await;
+                        shares.trade(seat).await
+                    };
                     let patience = Duration::from_micros(call % 7 * 100);
                     if let Ok(Ok(turn)) = timeout(patience, turn).await {
                         tokio::time::sleep(Duration::from_micros(call % 3 * 100)).await;

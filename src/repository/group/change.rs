@@ -122,6 +122,7 @@ impl Part for Change {
             turns.push(match (call.part.next)(&held.client) {
                 Ok(None) => Ok(Outcome::Done(Box::new(held.client))),
                 Ok(Some((fields, told))) => {
+                    debug_assert!(is_plain(&held.client.fields, &fields));
                     let mut row = ClientColumns::from(&fields).others().to_vec();
                     row.extend(held.place());
                     row.extend(told.values(call.actor, &call.name)?);
@@ -138,4 +139,19 @@ impl Part for Change {
         }
         Ok(turns)
     }
+}
+
+/// Whether a change is of nothing that takes a transaction of its own.
+fn is_plain(before: &ClientFields, after: &ClientFields) -> bool {
+    let apart = |fields: &ClientFields| {
+        let ClientFields {
+            name,
+            email,
+            phone,
+            assigned_to,
+            ..
+        } = fields.clone();
+        (name, email, phone, assigned_to)
+    };
+    apart(before) == apart(after)
 }

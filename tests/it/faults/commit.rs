@@ -120,7 +120,8 @@ pub(crate) async fn run(size: Size) -> Vec<Line> {
 /// to their COMMIT together.
 async fn crowd(site: &Site, keyed: bool) -> Option<String> {
     let proxy = Proxy::to(&site.socket_file()).await;
-    let service = site.service(&proxy.url(), &[("CLIENTS_DATABASE_CONNECTIONS", "6")]);
+    // A third of them is one organization's, and as many as it writes at once.
+    let service = site.service(&proxy.url(), &[("CLIENTS_DATABASE_CONNECTIONS", "36")]);
     let organization = service.org("Propia").await;
     let actor = service.actor(Role::PlatformAdmin, Some(&organization));
     let mut ids = Vec::new();

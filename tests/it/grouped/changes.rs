@@ -109,7 +109,7 @@ async fn each_change_gets_what_is_its_own() {
     let unchanged = goes(patch(
         &same.id,
         ClientPatch {
-            name: Some(same.name.clone()),
+            r#type: Some(same.r#type),
             ..ClientPatch::default()
         },
     ));
