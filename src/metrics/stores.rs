@@ -99,7 +99,7 @@ impl Collector for Stores {
             ),
             (
                 "pool_waiting",
-                "Calls that wait for a connection",
+                "Calls that wait for their turn",
                 pool.waiting,
             ),
         ];

@@ -143,15 +143,6 @@ impl Part for Change {
 
 /// Whether a change is of nothing that takes a transaction of its own.
 fn is_plain(before: &ClientFields, after: &ClientFields) -> bool {
-    let apart = |fields: &ClientFields| {
-        let ClientFields {
-            name,
-            email,
-            phone,
-            assigned_to,
-            ..
-        } = fields.clone();
-        (name, email, phone, assigned_to)
-    };
-    apart(before) == apart(after)
+    let contact = (&before.name, &before.email, &before.phone);
+    contact == (&after.name, &after.email, &after.phone) && before.assigned_to == after.assigned_to
 }

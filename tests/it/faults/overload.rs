@@ -6,7 +6,7 @@ use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use nvito_clients::domain::principal::Role;
-use nvito_clients::grpc::proto::ListClientsRequest;
+use nvito_clients::grpc::proto::{ClientPatch, ListClientsRequest};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, sleep_until};
 use tonic::Code;
@@ -72,11 +72,17 @@ pub(crate) async fn mix(service: &Serving, organization: &str) -> Arc<[Prepared]
     let calls = (0..16 * clients.len()).map(|turn| {
         let client = &clients[turn / 16];
         match Kind::of(turn) {
-            // A write that goes alone, and one that goes with others.
-            Kind::Update if turn / 16 % 2 == 0 => {
-                Prepared::rename(address, organization, client, turn % 16)
+            Kind::Update => {
+                let said = Some(format!("Luz {}", turn % 16));
+                let mut patch = ClientPatch::default();
+                // A write that goes alone, or one that goes with others.
+                if turn / 16 % 2 == 0 {
+                    patch.name = said;
+                } else {
+                    patch.notes = said;
+                }
+                Prepared::update(address, organization, client, patch)
             }
-            Kind::Update => Prepared::annotate(address, organization, client, turn % 16),
             Kind::List => Prepared::list(address, organization),
             Kind::Get => Prepared::get(address, organization, &client.id),
         }

@@ -150,35 +150,12 @@ impl Prepared {
         )
     }
 
-    /// Calls a client by a number.
-    pub(crate) fn rename(
+    pub(crate) fn update(
         address: &str,
         organization: &str,
         client: &Client,
-        number: usize,
+        patch: ClientPatch,
     ) -> Self {
-        let patch = ClientPatch {
-            name: Some(format!("Luz {number}")),
-            ..ClientPatch::default()
-        };
-        Self::update(address, organization, client, patch)
-    }
-
-    /// Notes a number of a client.
-    pub(crate) fn annotate(
-        address: &str,
-        organization: &str,
-        client: &Client,
-        number: usize,
-    ) -> Self {
-        let patch = ClientPatch {
-            notes: Some(format!("Luz {number}")),
-            ..ClientPatch::default()
-        };
-        Self::update(address, organization, client, patch)
-    }
-
-    fn update(address: &str, organization: &str, client: &Client, patch: ClientPatch) -> Self {
         let message = UpdateClientRequest {
             id: client.id.clone(),
             client: Some(patch),
