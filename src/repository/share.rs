@@ -34,8 +34,8 @@ pub(super) type Tenant = Option<OrganizationId>;
 pub(super) enum Whose {
     /// One tenant's.
     Of(Tenant),
-    /// Everybody's: what serves callers of several tenants at once. They are few, and no
-    /// tenant's share bounds them.
+    /// Everybody's: what serves callers of several tenants at once, and the service's own
+    /// errands. They are few, and no tenant's share bounds them.
     Everybody,
 }
 

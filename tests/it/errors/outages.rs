@@ -12,7 +12,7 @@ use tonic_health::pb::health_client::HealthClient;
 
 use super::{is, notes};
 use crate::layers::waiting;
-use crate::support::{Actor, App, CONNECTIONS, Cluster, SHARE, client};
+use crate::support::{Actor, App, CONNECTIONS, Cluster, SHARE, client, until};
 
 /// Ends every connection to the database of `app`, and lets new ones in or not.
 async fn cut(app: &App, allow: bool) {
@@ -81,6 +81,37 @@ async fn without_a_database_it_is_unavailable_until_that_is_back() {
     cut(&app, true).await;
     actor.patch(&made.id, notes("a")).await.expect("back");
     becomes(&app, ServingStatus::Serving).await;
+}
+
+/// The service asks whether its database works on nobody's share: not on that of Super
+/// Admins, whose calls are of no organization either.
+#[tokio::test]
+async fn super_admins_keep_the_service_from_no_errand() {
+    let app = App::with_connections(3).await;
+    app.execute(
+        "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS
+             $$ BEGIN PERFORM pg_sleep(8); RETURN NEW; END $$;
+         CREATE TRIGGER slow BEFORE INSERT ON organizations FOR EACH ROW EXECUTE FUNCTION slow()",
+    )
+    .await;
+    let sessions = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()";
+    let holder = app.superuser().await;
+    let asks = async {
+        let sleeps = format!("{sessions} AND wait_event = 'PgSleep'");
+        until(async || app.count(&sleeps).await == 1).await;
+        // So that it is seen, every five seconds.
+        let hold = "BEGIN; LOCK TABLE clients";
+        holder.batch_execute(hold).await.expect("held");
+        let asks = format!(
+            r#"{sessions} AND wait_event_type = 'Lock'
+               AND query LIKE 'SELECT "clients"."id" FROM "clients"%'"#
+        );
+        let asked = until(async || app.count(&asks).await > 0);
+        let asked = timeout(Duration::from_secs(7), asked).await;
+        asked.expect("while the one turn that is theirs is taken");
+        holder.batch_execute("COMMIT").await.expect("released");
+    };
+    tokio::join!(app.org("Lenta"), asks);
 }
 
 #[tokio::test]
