@@ -30,7 +30,8 @@ pub(crate) enum Mode {
 
 /// Where a connection is cut: at the first message to PostgreSQL that carries out
 /// a statement with `words` in its text or its values, handed on or not; its
-/// answer is not.
+/// answer is not. What is handed on is carried out before the cut: until no
+/// transaction is open.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Snare {
     /// What the connection has said before; others pass.
@@ -40,6 +41,9 @@ pub(crate) struct Snare {
     /// How many connections it cuts.
     pub(crate) times: u32,
 }
+
+/// ReadyForQuery, outside of any transaction.
+const READY: &[u8] = b"Z\0\0\0\x05I";
 
 struct Shared {
     mode: watch::Sender<Mode>,
@@ -132,7 +136,8 @@ async fn carry(mut client: TcpStream, shared: &Shared) -> io::Result<()> {
     let server = lock(&shared.server).clone();
     let mut server = UnixStream::connect(server).await?;
     let (mut asked, mut answered) = (Messages::default(), vec![0; 16 * 1024]);
-    let mut snared = false;
+    // What is answered to the messages in the snare.
+    let mut snared: Option<Vec<u8>> = None;
     loop {
         let now = *mode.borrow_and_update();
         match now {
@@ -164,7 +169,7 @@ async fn carry(mut client: TcpStream, shared: &Shared) -> io::Result<()> {
                     if !hand_on {
                         return client.set_zero_linger();
                     }
-                    snared = true;
+                    snared = Some(Vec::new());
                 }
                 pace(now, whole).await;
                 server.write_all(&asked.bytes[..whole]).await?;
@@ -172,8 +177,12 @@ async fn carry(mut client: TcpStream, shared: &Shared) -> io::Result<()> {
             }
             read = server.read(&mut answered) => {
                 let read = read?;
-                if snared {
-                    return client.set_zero_linger();
+                if let Some(unheard) = &mut snared {
+                    unheard.extend_from_slice(&answered[..read]);
+                    if read == 0 || has(unheard, READY) {
+                        return client.set_zero_linger();
+                    }
+                    continue;
                 }
                 if read == 0 {
                     return Ok(());
