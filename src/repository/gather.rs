@@ -1,10 +1,11 @@
 //! What many callers ask for at the same time, done together.
 //!
 //! While a round is on its way, who comes meanwhile waits and goes with one of the
-//! next: no timer, so a single caller is served at once, and under load a round is
-//! shared by half of those there are: while PostgreSQL works for them, the others
-//! get their answers and ask again. There are as many rounds at a time as serve most;
-//! only while one is slow, another lane serves those who wait.
+//! next: no timer, so a single caller is served at once, and under load PostgreSQL always
+//! works for some while others get their answers and ask again: where one round is under
+//! way at a time half of those there are share it, where there are two all who wait. There
+//! are as many rounds at a time as serve most; only while one is slow, another lane serves
+//! those who wait.
 //! Organizations take turns, so who asks for little is served soon beside who floods.
 //!
 //! A round is a statement that reads by key ([`read`]), or a transaction that writes
@@ -172,7 +173,7 @@ impl<T: Together> State<T> {
         let quick = others.filter(|(_, since)| since.elapsed() < SLOW);
         let is_needed = quick.count() < T::ABREAST;
         let next = if is_needed {
-            self.next(self.half(before))
+            self.next(self.most(before))
         } else {
             Vec::new()
         };
@@ -200,14 +201,15 @@ impl<T: Together> State<T> {
         queue.push_back(asked);
     }
 
-    /// How many calls go with the next round: half of those who wait and those
-    /// who went `before`, as they are about to ask again. Were it all who wait, there
-    /// would be few when it is done, and while these are served the rest would gather
-    /// again: PostgreSQL and the service in turns, each idle while the other works.
-    /// The price: of a burst half waits for a second round. Beside a lane that is
-    /// slow nobody is left behind.
-    fn half(&self, before: usize) -> usize {
-        if self.lanes.len() > T::ABREAST {
+    /// How many calls may go with the next round. Where there is one at a time, half of
+    /// those who wait and those who went `before`, as they are about to ask again: were it
+    /// all who wait, there would be few when it is done, and while these are served the
+    /// rest would gather again, PostgreSQL and the service in turns, each idle while the
+    /// other works. The price: of a burst half waits for a second round. Where there are
+    /// several they are so for each other, and beside a lane that is slow nobody is left
+    /// behind.
+    fn most(&self, before: usize) -> usize {
+        if T::ABREAST > 1 || self.lanes.len() > T::ABREAST {
             return usize::MAX;
         }
         let waiting: usize = self.waiting.values().map(VecDeque::len).sum();

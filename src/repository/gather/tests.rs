@@ -193,7 +193,8 @@ async fn of_what_goes_two_abreast_there_is_a_third_while_one_is_slow() {
     };
     (0..3).for_each(|number| wait(&mut state, number));
     let first = state.open().expect("the first");
-    assert_eq!(state.next_of(first, 0).len(), 2, "half");
+    assert_eq!(state.next_of(first, 0).len(), 3, "all who wait");
+    wait(&mut state, 3);
     let second = state.open().expect("the second");
     assert_eq!(state.next_of(second, 0).len(), 1);
     wait(&mut state, 4);
