@@ -1,11 +1,11 @@
 //! What many callers ask for at the same time, done together.
 //!
 //! While a round is on its way, who comes meanwhile waits and goes with one of the
-//! next: no timer, so a single caller is served at once, and under load PostgreSQL always
-//! works for some while others get their answers and ask again: where one round is under
-//! way at a time half of those there are share it, where there are two all who wait. There
-//! are as many rounds at a time as serve most; only while one is slow, another lane serves
-//! those who wait.
+//! next: no timer, so a single caller is served at once. Where one round is under way at a
+//! time, half of those there are share it: while PostgreSQL works for them, the others get
+//! their answers and ask again. Where there are two, all who wait share one: it is the
+//! other that keeps PostgreSQL at work. There are as many rounds at a time as serve most;
+//! only while one is slow, another lane serves those who wait.
 //! Organizations take turns, so who asks for little is served soon beside who floods.
 //!
 //! A round is a statement that reads by key ([`read`]), or a transaction that writes
@@ -206,8 +206,8 @@ impl<T: Together> State<T> {
     /// all who wait, there would be few when it is done, and while these are served the
     /// rest would gather again, PostgreSQL and the service in turns, each idle while the
     /// other works. The price: of a burst half waits for a second round. Where there are
-    /// several they are so for each other, and beside a lane that is slow nobody is left
-    /// behind.
+    /// two, the other round is under way meanwhile, if as many are there as that takes;
+    /// and beside a lane that is slow nobody is left behind.
     fn most(&self, before: usize) -> usize {
         if T::ABREAST > 1 || self.lanes.len() > T::ABREAST {
             return usize::MAX;

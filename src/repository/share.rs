@@ -22,8 +22,8 @@ use crate::error::{Error, Reason, Result};
 const WAIT: Duration = Duration::from_millis(250);
 /// Calls of one organization that may wait, for each turn that it may have.
 const WAITING_PER_TURN: usize = 8;
-/// Seats that count as one turn: a write among others costs a third of what it does
-/// alone, or half, and waits for these others meanwhile (docs/performance.md).
+/// Seats that count as one turn: a write among others costs a quarter to a half of what
+/// it does alone, and waits for these others meanwhile (docs/performance.md).
 const SEATS: usize = 3;
 
 /// Who asks: somebody of an organization, or a Super Admin without one.

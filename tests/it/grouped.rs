@@ -16,8 +16,11 @@ use crate::support::{Actor, App, Failure, assert_told, client, nobody};
 
 /// Transactions of one kind under way at once, with the one more while one is slow.
 const LANES: i64 = 3;
-/// As many writes keep them all busy.
-const CROWD: usize = 12;
+/// Writes that come at once; some of them go together.
+const WAVE: usize = 4;
+/// So many waves keep all transactions of a kind busy, one after the other: who waits
+/// goes with the next, so one wave alone would be in two of them.
+const WAVES: usize = 5;
 /// With so many connections one organization may have that many writes under way, and
 /// more: it has a third.
 const CONNECTIONS: usize = 48;
@@ -38,7 +41,7 @@ impl<'a> Jam<'a> {
     async fn of_changes(app: &'a App) -> Self {
         let admin = app.org("Atasco").await.platform_admin();
         let mut ids = Vec::new();
-        for number in 0..CROWD {
+        for number in 0..WAVE * WAVES {
             ids.push(made(&admin, &format!("Atasco {number}")).await.id);
         }
         Self::of(app, admin, &|admin, number| {
@@ -68,15 +71,20 @@ impl<'a> Jam<'a> {
                     AND wait_event = 'PgSleep' AND query LIKE '%unnest%'";
         for _ in 0..20 {
             app.execute("INSERT INTO jam DEFAULT VALUES").await;
-            let jam = Self {
+            let mut jam = Self {
                 app,
                 admin: admin.clone(),
-                stuck: (0..CROWD).map(|number| write(&admin, number)).collect(),
+                stuck: Vec::new(),
             };
-            for _ in 0..25 {
-                sleep(Duration::from_millis(20)).await;
-                if app.count(busy).await == LANES {
-                    return jam;
+            for wave in 0..WAVES {
+                let numbers = wave * WAVE..(wave + 1) * WAVE;
+                jam.stuck
+                    .extend(numbers.map(|number| write(&admin, number)));
+                for _ in 0..4 {
+                    sleep(Duration::from_millis(20)).await;
+                    if app.count(busy).await == LANES {
+                        return jam;
+                    }
                 }
             }
             // They came one by one.

@@ -165,7 +165,7 @@ async fn carry(mut client: TcpStream, shared: &Shared) -> io::Result<()> {
                 if !asked.of_the_service(whole) {
                     return Ok(());
                 }
-                if let Some(hand_on) = asked.trip(whole, shared) {
+                if snared.is_none() && let Some(hand_on) = asked.trip(whole, shared) {
                     if !hand_on {
                         return client.set_zero_linger();
                     }
