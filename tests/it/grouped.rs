@@ -18,8 +18,8 @@ use crate::support::{Actor, App, Failure, assert_told, client, nobody};
 const LANES: i64 = 3;
 /// Writes that come at once; some of them go together.
 const WAVE: usize = 4;
-/// So many waves keep all transactions of a kind busy, one after the other: who waits
-/// goes with the next, so one wave alone would be in two of them.
+/// Waves, one after the other, that keep all transactions of a kind busy: whoever comes at
+/// once is in two of them at most, as all who wait go with the next.
 const WAVES: usize = 5;
 /// With so many connections one organization may have that many writes under way, and
 /// more: it has a third.
