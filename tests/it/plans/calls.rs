@@ -7,7 +7,7 @@ use nvito_clients::grpc::proto::{
 };
 use tokio_postgres::Client as Sql;
 
-use super::{plans, scans, whole};
+use super::{plans, scans, too_much};
 use crate::summaries::{by, seeds, summarize};
 use crate::support::{Actor, Failure, at_once, client, nobody};
 
@@ -97,7 +97,7 @@ const COST_MOST: f64 = 1000.0;
 /// The answer of a call that reads no table whole, nor the whole of an index.
 async fn quiet<T>(what: &str, call: impl Future<Output = Result<T, Failure>>) -> T {
     let (answer, log) = plans(call).await;
-    assert_eq!(whole(&log), Vec::<String>::new(), "{what}");
+    assert_eq!(too_much(&log), Vec::<String>::new(), "{what}");
     for line in log.lines() {
         let cost = line.split_once("cost=").and_then(|(_, cost)| {
             let (_, total) = cost.split_once("..")?;

@@ -35,7 +35,10 @@ impl Schema {
     /// sets (`src/repository/connect.rs`), so that both have the same plans.
     pub(crate) fn session(self) -> &'static str {
         match self {
-            Self::Own => "-c random_page_cost=1.1 -c plan_cache_mode=force_generic_plan",
+            Self::Own => {
+                "-c random_page_cost=1.1 -c plan_cache_mode=force_generic_plan \
+                 -c max_parallel_workers_per_gather=0 -c jit=off"
+            }
             Self::Plain => "",
         }
     }
