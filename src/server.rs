@@ -169,6 +169,7 @@ pub async fn run(
     tokio::select! {
         ended = &mut serving => return ended.map_err(Into::into),
         () = upkeep => {}
+        never = Box::pin(primary.keep_sorted()) => match never {},
         () = identity.keep_fresh() => {}
         () = standbys.watch() => {}
         () = stop => {}

@@ -35,6 +35,7 @@ mod suggest;
 mod summary;
 mod totals;
 mod transaction;
+mod trigrams;
 
 pub use assignments::{ReassignClients, Reassigned};
 pub use clients::{CreateClient, UpdateClient};

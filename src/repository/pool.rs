@@ -11,6 +11,7 @@ use diesel_async::pooled_connection::{
     AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod,
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
+use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
@@ -58,6 +59,8 @@ pub struct Database {
     /// Writes, of several callers in one transaction.
     pub(super) creations: Gather<Writes<Creation>>,
     pub(super) changes: Gather<Writes<Change>>,
+    /// Told of each write ([`keep_sorted`](Self::keep_sorted)).
+    pub(super) written: Arc<Notify>,
 }
 
 /// A connection for single statements. Dropped before it is given back, what
@@ -173,6 +176,7 @@ impl Database {
             events: Gather::default(),
             creations: Gather::default(),
             changes: Gather::default(),
+            written: Arc::default(),
         }
     }
 

@@ -227,6 +227,9 @@ impl<W: Walled> Transaction<W> {
         };
         let value = last.map_err(|cause| failed(cause, error::before_commit))?;
         commit.map_err(|cause| failed(cause, error::commit))?;
+        if self.mode == Mode::Write {
+            self.database.written.notify_one();
+        }
         Ok(value)
     }
 

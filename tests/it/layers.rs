@@ -21,11 +21,12 @@ async fn taking(calls: usize) -> App {
     App::configured(Cluster::get().database().await, config).await
 }
 
-/// The service's sessions, but for the one that asks whether the database works: it may
-/// do so at any moment.
+/// The service's sessions, but for the ones that ask whether the database works and sort
+/// in what is new: they may do so at any moment.
 pub(crate) const SESSIONS: &str = r#"FROM pg_stat_activity WHERE datname = current_database()
     AND application_name = 'nvito-clients'
-    AND query NOT LIKE 'SELECT "clients"."id" FROM "clients"%'"#;
+    AND query NOT LIKE 'SELECT "clients"."id" FROM "clients"%'
+    AND query NOT LIKE 'SELECT "sort_in_trigrams"%'"#;
 
 /// Waits until so many of the service's sessions wait for a lock.
 pub(crate) async fn waiting(app: &App, expected: i64) {

@@ -1,11 +1,14 @@
 //! The trigrams that a search asks its index for. Whoever holds a fragment has to
 //! have them all: one too many, and a client is there and not found.
 
+use std::time::Duration;
+
 use nvito_clients::repository::migrations;
+use tokio::time::sleep;
 use tokio_postgres::Client;
 
 use crate::corpora::corpus;
-use crate::support::Cluster;
+use crate::support::{App, Cluster, client};
 
 /// Words that begin and end with the letters that `trigrams_within` tries, words of
 /// one and two letters, marks, digits, and letters of several bytes.
@@ -143,4 +146,61 @@ async fn a_search_finds_who_holds_it_and_no_other_tenants() {
     superuser.batch_execute(&open).await.expect("replaced");
     let differs = superuser.query(DIFFERS, &[]).await.expect("asked");
     assert!(differs.len() > 100, "{}", differs.len());
+}
+
+#[tokio::test]
+async fn what_is_written_is_sorted_in_soon() {
+    let app = App::start().await;
+    let org = app.org("Una").await;
+    let superuser = app.superuser().await;
+    let sort_in = "SELECT gin_clean_pending_list('clients_search_idx')";
+    // Nobody else does it: neither the few who write here nor autovacuum. Asked now
+    // and then, as on a busy machine it may take its time.
+    superuser
+        .batch_execute("ALTER TABLE clients SET (autovacuum_enabled = off)")
+        .await
+        .expect("set");
+    let mut left = Vec::new();
+    while left.last() != Some(&0) {
+        assert!(left.len() < 5, "nothing was sorted in: {left:?}");
+        let made = org.platform_admin().create(client("Ana")).await;
+        made.expect("created");
+        sleep(Duration::from_secs(2)).await;
+        let pages = superuser.query_one(sort_in, &[]).await.expect("asked");
+        left.push(pages.get::<_, i64>(0));
+    }
+}
+
+#[tokio::test]
+async fn what_a_search_looks_in_is_written_where_it_changes_and_nowhere_else() {
+    let app = App::start().await;
+    let org = app.org("Una").await;
+    let made = org.platform_admin().create(client("José Núñez")).await;
+    let id = made.expect("created").id;
+    let superuser = app.superuser().await;
+    let calls = "SELECT coalesce(sum(calls), 0)::bigint FROM pg_stat_xact_user_functions
+        WHERE funcname = 'client_search_text'";
+    let count = async || {
+        let found = superuser.query_one(calls, &[]).await.expect("counted");
+        found.get::<_, i64>(0)
+    };
+    for (change, made, begins) in [
+        ("notes = 'x', assigned_to_id = NULL", 0, "jose nunez\n"),
+        ("name = 'Íñigo'", 1, "inigo\n"),
+        ("phone = '55 1234 5678'", 1, "jose nunez\n"),
+        ("search_text = 'anything'", 1, "jose nunez\n"),
+    ] {
+        let update = format!(
+            "BEGIN; SET LOCAL track_functions = 'pl';
+             UPDATE clients SET {change} WHERE id = '{id}'"
+        );
+        let before = count().await;
+        superuser.batch_execute(&update).await.expect("updated");
+        assert_eq!(count().await - before, made, "{change}");
+        let text = format!("SELECT search_text FROM clients WHERE id = '{id}'");
+        let text = superuser.query_one(&text, &[]).await.expect("there");
+        let text: String = text.get(0);
+        assert!((text + "\n").starts_with(begins), "{change}");
+        superuser.batch_execute("ROLLBACK").await.expect("undone");
+    }
 }
