@@ -110,15 +110,17 @@ pub(super) async fn keep(
 /// Takes those of several callers' request ids that are free and have no answer, and
 /// tells for each call whether it may go on; one without a request id may. It waits for
 /// none of them.
+///
+/// A twin that ends while this looks may not be seen. Then the unique key refuses the
+/// answer of the second, and with it all that was to be written.
 pub(super) async fn claim_free(
     transaction: &Transaction<Callers>,
     keys: &[Option<(UserId, RequestId)>],
 ) -> Result<Vec<bool>> {
-    const LOCK: &str = "SELECT place FROM unnest(?) WITH ORDINALITY AS asked (key, place) \
-        WHERE pg_try_advisory_xact_lock(key)";
-    const LOOK: &str = "SELECT place \
-        FROM unnest(?, ?) WITH ORDINALITY AS asked (actor_id, request_id, place) \
-        JOIN idempotent_requests AS kept USING (actor_id, request_id)";
+    const CLAIM: &str = "SELECT place \
+        FROM unnest(?, ?, ?) WITH ORDINALITY AS asked (lock, actor_id, request_id, place) \
+        LEFT JOIN idempotent_requests AS kept USING (actor_id, request_id) \
+        WHERE kept.request_id IS NULL AND pg_try_advisory_xact_lock(lock)";
     let mut free: Vec<_> = keys.iter().map(Option::is_none).collect();
     if !free.contains(&false) {
         return Ok(free);
@@ -128,25 +130,17 @@ pub(super) async fn claim_free(
         .map(|key| key.map(|(actor, request)| lock_of(actor, request)));
     let actors = keys.iter().map(|key| key.map(|(actor, _)| actor.0));
     let requests = keys.iter().map(|key| key.map(|(_, request)| request.0));
-    let lock = Statement::<BigInt>::new(LOCK, vec![Value::BigInts(locks.collect())]);
-    let look = Statement::<BigInt>::new(
-        LOOK,
+    let claim = Statement::<BigInt>::new(
+        CLAIM,
         vec![
+            Value::BigInts(locks.collect()),
             Value::MaybeUuids(actors.collect()),
             Value::MaybeUuids(requests.collect()),
         ],
     );
-    let (mut first, mut second) = (transaction.connection(), transaction.connection());
-    let (locked, answered) = tokio::try_join!(
-        biased;
-        lock.load::<i64>(&mut first),
-        look.load::<i64>(&mut second),
-    )?;
-    for number in locked {
+    let claimed = claim.load::<i64>(&mut transaction.connection()).await?;
+    for number in claimed {
         free[place(number)?] = true;
-    }
-    for number in answered {
-        free[place(number)?] = false;
     }
     Ok(free)
 }

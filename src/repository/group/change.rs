@@ -1,7 +1,7 @@
 //! Clients that are changed together, but for what a search looks in.
 
 use chrono::{DateTime, Utc};
-use diesel::sql_types::{BigInt, Nullable, Text, Timestamptz};
+use diesel::sql_types::{Array, BigInt, Nullable, Text, Timestamptz};
 use diesel_async::RunQueryDsl;
 
 use super::{Call, Outcome, Part};
@@ -37,59 +37,47 @@ impl Part for Change {
         transaction: &Transaction<Callers>,
         calls: &[&Call<Self>],
     ) -> Result<Vec<Option<HeldClient>>> {
-        type Look = (BigInt, Nullable<Text>, Nullable<Text>, BigInt, Timestamptz);
-        type Seen = (i64, Option<String>, Option<String>, i64, DateTime<Utc>);
-        const LOCK: &str = concat!(
+        type Names = Nullable<Array<Text>>;
+        type Row = (BigInt, ClientSql, Names, BigInt, Timestamptz);
+        type Found = (i64, ClientRow, Option<Vec<String>>, i64, DateTime<Utc>);
+        // Who is held as the last writer left them, but what stands beside is as it was
+        // when the statement began: where somebody wrote meanwhile, the last condition
+        // is asked once more, of what they wrote, and not met.
+        const HOLD: &str = concat!(
             "SELECT place, ",
             client_columns!("client."),
-            " FROM unnest(?, ?) WITH ORDINALITY AS asked (organization_id, id, place) \
-             JOIN clients AS client ON client.id = asked.id \
-                AND client.organization_id = asked.organization_id \
-             WHERE client.deleted_at IS NULL \
-             FOR NO KEY UPDATE OF client SKIP LOCKED"
-        );
-        // A statement of its own, as for one that is held alone.
-        const LOOK: &str = "SELECT place, assignee.first_name, assignee.last_name, \
-                (SELECT count(*) FROM events WHERE events.organization_id = client.organization_id \
-                 AND events.client_id = client.id), clock_timestamp() \
+            ", (SELECT ARRAY[first_name, last_name] FROM users WHERE users.id = client.assigned_to_id), \
+               (SELECT count(*) FROM events WHERE events.organization_id = client.organization_id \
+                AND events.client_id = client.id), \
+               clock_timestamp() \
              FROM unnest(?, ?) WITH ORDINALITY AS asked (organization_id, id, place) \
              JOIN clients AS client ON client.id = asked.id \
                 AND client.organization_id = asked.organization_id \
-             LEFT JOIN users AS assignee ON assignee.id = client.assigned_to_id";
-        let keys = || {
-            let key = |call: &&Call<Self>| {
-                vec![
-                    Value::Uuid(call.organization.0),
-                    Value::Uuid(call.part.client.0),
-                ]
-            };
-            Value::columns(calls.iter().map(key).collect())
+             WHERE client.deleted_at IS NULL \
+               AND client.version = (SELECT seen.version FROM clients AS seen \
+                WHERE seen.organization_id = client.organization_id AND seen.id = client.id) \
+             FOR NO KEY UPDATE OF client SKIP LOCKED"
+        );
+        let key = |call: &&Call<Self>| {
+            vec![
+                Value::Uuid(call.organization.0),
+                Value::Uuid(call.part.client.0),
+            ]
         };
-        let lock = Statement::<(BigInt, ClientSql)>::new(LOCK, keys());
-        let look = Statement::<Look>::new(LOOK, keys());
-        let (mut first, mut second) = (transaction.connection(), transaction.connection());
-        let (rows, seen): (Vec<(i64, ClientRow)>, Vec<Seen>) = tokio::try_join!(
-            biased;
-            lock.load(&mut first),
-            look.load(&mut second),
-        )?;
-        let mut looks: Vec<Option<Seen>> = calls.iter().map(|_| None).collect();
-        for seen in seen {
-            let place = place(seen.0)?;
-            looks[place] = Some(seen);
-        }
+        let keys = Value::columns(calls.iter().map(key).collect());
+        let hold = Statement::<Row>::new(HOLD, keys);
+        let found: Vec<Found> = hold.load(&mut transaction.connection()).await?;
         let mut held: Vec<Option<HeldClient>> = calls.iter().map(|_| None).collect();
-        for (number, row) in rows {
+        for (number, row, names, event_count, clock) in found {
             let place = place(number)?;
-            if let Some((_, first_name, last_name, event_count, clock)) = looks[place].take() {
-                // What is wrong with a row is not the others'.
-                let Ok(client) = row.complete(first_name.zip(last_name), event_count) else {
-                    continue;
-                };
-                // The wall in Rust once more.
-                if client.organization == calls[place].organization {
-                    held[place] = Some(HeldClient::at(client, clock));
-                }
+            let names = names.and_then(|names| <[String; 2]>::try_from(names).ok());
+            // What is wrong with a row is not the others'.
+            let Ok(client) = row.complete(names.map(Into::into), event_count) else {
+                continue;
+            };
+            // The wall in Rust once more.
+            if client.organization == calls[place].organization {
+                held[place] = Some(HeldClient::at(client, clock));
             }
         }
         Ok(held)

@@ -40,40 +40,33 @@ impl Part for Creation {
         transaction: &Transaction<Callers>,
         calls: &[&Call<Self>],
     ) -> Result<Vec<Option<()>>> {
-        const LOOK: &str = "SELECT place \
-            FROM unnest(?) WITH ORDINALITY AS asked (organization_id, place) \
-            JOIN organizations ON organizations.id = asked.organization_id";
-        const LOCK: &str = "SELECT place \
-            FROM unnest(?, ?) WITH ORDINALITY AS asked (organization_id, user_id, place) \
-            JOIN organization_members AS member USING (organization_id, user_id) \
-            WHERE member.active FOR SHARE OF member SKIP LOCKED";
-        let organizations = || {
-            let organizations = calls.iter().map(|call| Some(call.organization.0));
-            Value::MaybeUuids(organizations.collect())
-        };
-        let assigned = |call: &&Call<Self>| call.part.new_client().fields.assigned_to;
-        let assignees = calls.iter().map(|call| assigned(call).map(|user| user.0));
-        let assignees = Value::MaybeUuids(assignees.collect());
-        let look = Statement::<BigInt>::new(LOOK, vec![organizations()]);
-        let lock = Statement::<BigInt>::new(LOCK, vec![organizations(), assignees]);
-        let (mut first, mut second) = (transaction.connection(), transaction.connection());
-        let (there, members) = tokio::try_join!(
-            biased;
-            look.load::<i64>(&mut first),
-            lock.load::<i64>(&mut second),
-        )?;
-        let mut is_there = vec![false; calls.len()];
+        const HOLD: &str = "WITH asked AS (SELECT * \
+                FROM unnest(?, ?) WITH ORDINALITY AS asked (organization_id, user_id, place)), \
+             member AS (SELECT place FROM asked \
+                JOIN organization_members AS member USING (organization_id, user_id) \
+                WHERE member.active FOR SHARE OF member SKIP LOCKED) \
+             SELECT asked.place FROM asked \
+             JOIN organizations ON organizations.id = asked.organization_id \
+             LEFT JOIN member ON member.place = asked.place \
+             WHERE asked.user_id IS NULL OR member.place IS NOT NULL";
+        let organizations = calls.iter().map(|call| Some(call.organization.0));
+        let assignees = calls.iter().map(|call| {
+            let assigned_to = call.part.new_client().fields.assigned_to;
+            assigned_to.map(|user| user.0)
+        });
+        let hold = Statement::<BigInt>::new(
+            HOLD,
+            vec![
+                Value::MaybeUuids(organizations.collect()),
+                Value::MaybeUuids(assignees.collect()),
+            ],
+        );
+        let there = hold.load::<i64>(&mut transaction.connection()).await?;
+        let mut held: Vec<Option<()>> = calls.iter().map(|_| None).collect();
         for number in there {
-            is_there[place(number)?] = true;
+            held[place(number)?] = Some(());
         }
-        let mut may: Vec<_> = calls.iter().map(|call| assigned(call).is_none()).collect();
-        for number in members {
-            may[place(number)?] = true;
-        }
-        let held = is_there.into_iter().zip(may);
-        Ok(held
-            .map(|(is_there, may)| (is_there && may).then_some(()))
-            .collect())
+        Ok(held)
     }
 
     async fn write(

@@ -1,6 +1,9 @@
 //! Changes that go together, and what each gets of it.
 
+use std::time::Duration;
+
 use nvito_clients::grpc::proto::{Client, ClientPatch, ClientStatus, UpdateClientRequest};
+use tokio::time::sleep;
 use tonic::Code;
 
 use super::{CONNECTIONS, Jam, answer, assert_there, made, notes, patch, transactions, written};
@@ -40,6 +43,46 @@ async fn changes_that_wait_go_together() {
         answers.push(answer);
     }
     assert_eq!(transactions(&app, &answers).await, 1);
+}
+
+/// Who is changed by another just before the group holds them: what is told of them is of
+/// one moment, after that change.
+#[tokio::test]
+async fn what_a_change_answers_is_of_one_moment() {
+    let app = App::with_connections(CONNECTIONS).await;
+    let org = app.org("Una").await;
+    let (admin, event) = (org.platform_admin(), org.event("Boda").await);
+    let (ana, eva) = (made(&admin, "Ana").await, made(&admin, "Eva").await);
+    // The group looks at Ana, and then takes its time to hold her.
+    app.execute(&format!(
+        "CREATE TABLE nap ();
+         CREATE FUNCTION nap(id uuid) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER AS $$
+             BEGIN
+                 IF id = '{}' AND EXISTS (SELECT FROM public.nap) THEN PERFORM pg_sleep(1.5); END IF;
+                 RETURN true;
+             END $$;
+         ALTER POLICY grouped ON clients USING (
+             strpos(current_setting('app.organization_ids', true), organization_id::text) > 0 AND nap(id))",
+        ana.id
+    ))
+    .await;
+    let jam = Jam::of_changes(&app).await;
+    app.execute("INSERT INTO nap DEFAULT VALUES").await;
+    let writes = [&ana, &eva].map(|client| written(&admin, notes(&client.id, "nota")));
+    jam.clear().await;
+    let naps = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+                AND wait_event = 'PgSleep' AND query LIKE 'SELECT place, client.%'";
+    while app.count(naps).await != 1 {
+        sleep(Duration::from_millis(10)).await;
+    }
+    admin.link(&event, &ana.id).await.expect("linked");
+    app.execute("DELETE FROM nap").await;
+    let [ana, eva] = writes;
+    let (ana, eva) = (answer(ana).await, answer(eva).await);
+    let ana = ana.expect("changed");
+    assert_eq!(ana.event_count, 1);
+    assert_there(&admin, &ana).await;
+    assert_there(&admin, &eva.expect("changed")).await;
 }
 
 /// Whatever is wrong with one of them, or not plain, is nobody else's.
