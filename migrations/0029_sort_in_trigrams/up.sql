@@ -2,15 +2,17 @@
 -- filled that list to the brim sorted it in, for 110 to 150 ms at 512 kB, and all whose
 -- clients were created with theirs waited as long. The service does it now soon after a
 -- write, in a transaction of its own (repository/trigrams.rs); what comes meanwhile joins
--- the list and waits for nothing. Only where more is written than it can follow, at 2 MB,
--- do writers help: a search reads the list from end to end, and takes a millisecond
--- longer then.
+-- the list and waits for nothing. Writers help where the list has 2 MB and nobody is at
+-- it: then more is written than the service can follow, or it is an older one. A search
+-- reads the list from end to end, and takes a millisecond longer then.
 ALTER INDEX clients_search_idx SET (gin_pending_list_limit = 2048);
 
 -- With the rights of whoever owns the index, as PostgreSQL asks for.
 CREATE FUNCTION sort_in_trigrams() RETURNS bigint
     LANGUAGE sql SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
+    -- Where VACUUM or another service is at it, it need not be done again.
+    SET lock_timeout = '50ms'
     AS $$
 SELECT gin_clean_pending_list('public.clients_search_idx'::regclass)
 $$;

@@ -59,7 +59,8 @@ pub struct Database {
     /// Writes, of several callers in one transaction.
     pub(super) creations: Gather<Writes<Creation>>,
     pub(super) changes: Gather<Writes<Change>>,
-    /// Told of each write ([`keep_sorted`](Self::keep_sorted)).
+    /// Told of each write, as most leave something to sort in
+    /// ([`keep_sorted`](Self::keep_sorted)).
     pub(super) written: Arc<Notify>,
 }
 
@@ -265,7 +266,12 @@ impl Database {
 
     /// A transaction for an errand of the service's own, over all organizations.
     pub(super) async fn errand(&self, mode: Mode) -> Result<Transaction> {
-        let deadline = Instant::now() + ERRAND;
+        self.errand_within(mode, ERRAND).await
+    }
+
+    /// The same for one that may take no more than `most`.
+    pub(super) async fn errand_within(&self, mode: Mode, most: Duration) -> Result<Transaction> {
+        let deadline = Instant::now() + most;
         // No Super Admin's: whether the service works is not for their flood to say.
         let turn = self.shares.turn(Whose::Everybody, mode).await?;
         let transaction = Transaction::by(turn, self, Scope::platform(), mode, deadline).await?;

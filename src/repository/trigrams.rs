@@ -7,7 +7,7 @@ use std::time::Duration;
 use diesel::declare_sql_function;
 
 use diesel_async::RunQueryDsl;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::Database;
 use super::scope::Mode;
@@ -15,8 +15,11 @@ use crate::error::{Reason, Result};
 
 /// How long what is written waits for more, to be sorted in together.
 const TOGETHER: Duration = Duration::from_millis(250);
-/// How long after a failure it is tried again, where something is written meanwhile.
-const FAILED: Duration = Duration::from_secs(5);
+/// How often it is looked for what nobody has told of: an older service's writes, or what
+/// was left when this could not be done.
+const UNTOLD: Duration = Duration::from_secs(30);
+/// How long one connection is used for it; what is done by then is done.
+const MOST: Duration = Duration::from_secs(2);
 
 #[declare_sql_function]
 extern "SQL" {
@@ -30,17 +33,23 @@ impl Database {
     /// and every search reads what is not sorted in yet.
     pub async fn keep_sorted(&self) -> Infallible {
         loop {
-            self.written.notified().await;
+            let _ = timeout(UNTOLD, self.written.notified()).await;
             sleep(TOGETHER).await;
-            match self.sort_in().await {
+            match self
+                .sort_in()
+                .await
+                .map_err(|error| (error.reason(), error))
+            {
                 Ok(()) => {}
-                // Calls go first, and writers help where the list grows long.
-                Err(error) if error.reason() == Reason::ServerOverloaded => {
-                    self.written.notify_one();
-                }
-                Err(error) => {
+                // The connections are in use, somebody else is at it, or there is much:
+                // soon again.
+                Err((
+                    Reason::ServerOverloaded | Reason::LockTimeout | Reason::DeadlineExceeded,
+                    _,
+                )) => self.written.notify_one(),
+                Err((_, error)) => {
                     tracing::warn!(reason = %error, "what is new could not be sorted in for searches");
-                    sleep(FAILED).await;
+                    sleep(UNTOLD).await;
                 }
             }
         }
@@ -48,7 +57,7 @@ impl Database {
 
     async fn sort_in(&self) -> Result<()> {
         // For PostgreSQL it writes nothing, which could be seen or undone.
-        let transaction = self.errand(Mode::Snapshot).await?;
+        let transaction = self.errand_within(Mode::Snapshot, MOST).await?;
         let outcome = diesel::select(sort_in_trigrams())
             .execute(&mut transaction.connection())
             .await;

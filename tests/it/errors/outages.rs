@@ -18,11 +18,17 @@ use crate::support::{Actor, App, CONNECTIONS, Cluster, SHARE, client, until};
 async fn cut(app: &App, allow: bool) {
     let database = &app.database;
     let superuser = Cluster::get().superuser("postgres").await;
-    let cut = format!(
-        "ALTER DATABASE {database} ALLOW_CONNECTIONS {allow};
-         SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{database}'"
-    );
-    superuser.batch_execute(&cut).await.expect("cut");
+    // One after the other: within one transaction the first would not hold yet for a
+    // connection that is opened while others are ended.
+    for statement in [
+        format!("ALTER DATABASE {database} ALLOW_CONNECTIONS {allow}"),
+        format!(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+             WHERE datname = '{database}'"
+        ),
+    ] {
+        superuser.batch_execute(&statement).await.expect("cut");
+    }
 }
 
 async fn status(app: &App) -> ServingStatus {

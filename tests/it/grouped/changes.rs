@@ -1,13 +1,10 @@
 //! Changes that go together, and what each gets of it.
 
-use std::time::Duration;
-
 use nvito_clients::grpc::proto::{Client, ClientPatch, ClientStatus, UpdateClientRequest};
-use tokio::time::sleep;
 use tonic::Code;
 
 use super::{CONNECTIONS, Jam, answer, assert_there, made, notes, patch, transactions, written};
-use crate::support::{App, assert_whole, at_once, nobody, patiently};
+use crate::support::{App, assert_whole, at_once, nobody, patiently, until};
 
 #[tokio::test]
 async fn changes_that_wait_go_together() {
@@ -58,7 +55,7 @@ async fn what_a_change_answers_is_of_one_moment() {
         "CREATE TABLE nap ();
          CREATE FUNCTION nap(id uuid) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER AS $$
              BEGIN
-                 IF id = '{}' AND EXISTS (SELECT FROM public.nap) THEN PERFORM pg_sleep(1.5); END IF;
+                 IF id = '{}' AND EXISTS (SELECT FROM public.nap) THEN PERFORM pg_sleep(2.5); END IF;
                  RETURN true;
              END $$;
          ALTER POLICY grouped ON clients USING (
@@ -72,9 +69,7 @@ async fn what_a_change_answers_is_of_one_moment() {
     jam.clear().await;
     let naps = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
                 AND wait_event = 'PgSleep' AND query LIKE 'SELECT place, client.%'";
-    while app.count(naps).await != 1 {
-        sleep(Duration::from_millis(10)).await;
-    }
+    until(async || app.count(naps).await == 1).await;
     admin.link(&event, &ana.id).await.expect("linked");
     app.execute("DELETE FROM nap").await;
     let [ana, eva] = writes;

@@ -70,7 +70,9 @@ async fn a_read_that_nobody_waits_for_is_cancelled_and_its_connection_kept() {
         answer.expect("listed");
     }
     actor.get(&made.id).await.expect("found");
-    assert_eq!(sessions(&app).await, before, "no connection was lost");
+    let after = sessions(&app).await;
+    let is_kept = before.iter().all(|session| after.contains(session));
+    assert!(is_kept, "no connection was lost: {before:?}, {after:?}");
 }
 
 #[tokio::test]

@@ -190,10 +190,10 @@ async fn what_a_search_looks_in_is_written_where_it_changes_and_nowhere_else() {
         ("phone = '55 1234 5678'", 1, "jose nunez\n"),
         ("search_text = 'anything'", 1, "jose nunez\n"),
     ] {
-        let update = format!(
-            "BEGIN; SET LOCAL track_functions = 'pl';
-             UPDATE clients SET {change} WHERE id = '{id}'"
-        );
+        let update = format!("UPDATE clients SET {change} WHERE id = '{id}'");
+        // Within the transaction: what it counts is told to others at its end.
+        let begin = "BEGIN; SET LOCAL track_functions = 'pl'";
+        superuser.batch_execute(begin).await.expect("begun");
         let before = count().await;
         superuser.batch_execute(&update).await.expect("updated");
         assert_eq!(count().await - before, made, "{change}");
