@@ -4,7 +4,7 @@
 -- write, in a transaction of its own (repository/trigrams.rs); what comes meanwhile joins
 -- the list and waits for nothing. Writers help where the list has 2 MB and nobody is at
 -- it: then more is written than the service can follow, or it is an older one. A search
--- reads the list from end to end, and takes a millisecond longer then.
+-- reads the list from end to end, 3 µs for each client in it: some 2 ms then.
 ALTER INDEX clients_search_idx SET (gin_pending_list_limit = 2048);
 
 -- With the rights of whoever owns the index, as PostgreSQL asks for.

@@ -5,7 +5,6 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use diesel::declare_sql_function;
-
 use diesel_async::RunQueryDsl;
 use tokio::time::{sleep, timeout};
 
@@ -35,19 +34,16 @@ impl Database {
         loop {
             let _ = timeout(UNTOLD, self.written.notified()).await;
             sleep(TOGETHER).await;
-            match self
-                .sort_in()
-                .await
-                .map_err(|error| (error.reason(), error))
-            {
-                Ok(()) => {}
+            let Err(error) = self.sort_in().await else {
+                continue;
+            };
+            match error.reason() {
                 // The connections are in use, somebody else is at it, or there is much:
                 // soon again.
-                Err((
-                    Reason::ServerOverloaded | Reason::LockTimeout | Reason::DeadlineExceeded,
-                    _,
-                )) => self.written.notify_one(),
-                Err((_, error)) => {
+                Reason::ServerOverloaded | Reason::LockTimeout | Reason::DeadlineExceeded => {
+                    self.written.notify_one();
+                }
+                _ => {
                     tracing::warn!(reason = %error, "what is new could not be sorted in for searches");
                     sleep(UNTOLD).await;
                 }
