@@ -5,7 +5,8 @@ use std::{ffi::OsString, fs, path::Path, time::Duration};
 use tokio::time::timeout;
 
 use super::{
-    StartError, account::Account, folders::Home, log::Log, process::Supervised, programs::Programs,
+    StartError, account::Account, folders::Home, log::Log, memory, process::Supervised,
+    programs::Programs,
 };
 
 /// How long initdb may take, and the server until it accepts connections: after a crash it first
@@ -62,8 +63,8 @@ pub(super) async fn initialise(
 /// Starts the server on the database. It does not accept connections yet.
 ///
 /// The settings are on the command line: the folder stays as initdb made it, they apply to
-/// folders of earlier releases too, and no file in it overrides them. The service's own come
-/// last, as the last of a name wins.
+/// folders of earlier releases too, and no file in it overrides them. Of a name the last wins:
+/// memory may be set otherwise, where it listens and logs may not.
 pub(super) fn spawn(
     home: &Home,
     programs: &Programs,
@@ -89,10 +90,14 @@ pub(super) fn spawn(
         ("log_error_verbosity", "terse".to_owned()),
         ("log_parameter_max_length_on_error", "0".to_owned()),
     ];
-    let settings = settings
+    let pages = memory::shared_buffers();
+    let given = settings
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_str()));
-    let settings = settings.chain(own.iter().map(|(name, value)| (*name, value.as_str())));
+    let settings = [("shared_buffers", pages.as_str())]
+        .into_iter()
+        .chain(given)
+        .chain(own.iter().map(|(name, value)| (*name, value.as_str())));
     let mut arguments = vec![OsString::from("-D"), home.cluster().into()];
     for (name, value) in settings {
         arguments.extend([

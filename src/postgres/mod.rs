@@ -20,6 +20,7 @@ mod folders;
 mod join;
 mod lock;
 mod log;
+mod memory;
 mod npm;
 mod postmaster;
 mod process;

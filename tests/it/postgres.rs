@@ -72,7 +72,8 @@ async fn starts_stops_and_starts_again() {
         .query_one(
             "SELECT rolsuper, rolcreaterole, rolinherit, rolcreatedb,
                     pg_encoding_to_char(encoding) || ' ' || datcollate,
-                    current_setting('listen_addresses') || current_setting('fsync')
+                    current_setting('listen_addresses') || current_setting('fsync'),
+                    (SELECT source FROM pg_settings WHERE name = 'shared_buffers')
              FROM pg_roles, pg_database WHERE rolname = user AND datname = current_database()",
             &[],
         )
@@ -82,6 +83,8 @@ async fn starts_stops_and_starts_again() {
     assert_eq!(flags, [false, true, false, false]);
     assert_eq!(row.get::<_, String>(4), "UTF8 C");
     assert_eq!(row.get::<_, String>(5), "on");
+    // Not as initdb has it: as the machine's memory says.
+    assert_eq!(row.get::<_, String>(6), "command line");
 
     let superuser = connect(&postgres.superuser_config()).await;
     let row = superuser
@@ -112,6 +115,7 @@ async fn settings_reach_the_server_but_not_where_it_listens() {
     let settings = [
         ("fsync", "off"),
         ("max_connections", "17"),
+        ("shared_buffers", "16MB"),
         ("listen_addresses", "*"),
     ];
     let settings = settings
@@ -127,11 +131,11 @@ async fn settings_reach_the_server_but_not_where_it_listens() {
         .await
         .query_one(
             "SELECT current_setting('fsync') || current_setting('max_connections')
-                    || current_setting('listen_addresses')",
+                    || current_setting('shared_buffers') || current_setting('listen_addresses')",
             &[],
         )
         .await;
-    assert_eq!(row.expect("readable").get::<_, String>(0), "off17");
+    assert_eq!(row.expect("readable").get::<_, String>(0), "off1716MB");
     stop(postgres).await;
 }
 
