@@ -94,8 +94,9 @@ pub(super) fn spawn(
     let given = settings
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_str()));
-    let settings = [("shared_buffers", pages.as_str())]
-        .into_iter()
+    let settings = pages
+        .iter()
+        .map(|pages| ("shared_buffers", pages.as_str()))
         .chain(given)
         .chain(own.iter().map(|(name, value)| (*name, value.as_str())));
     let mut arguments = vec![OsString::from("-D"), home.cluster().into()];

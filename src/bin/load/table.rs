@@ -54,7 +54,7 @@ pub(crate) struct Arguments {
     /// Keep the database here, or find one here with the same data.
     #[arg(long)]
     data_dir: Option<PathBuf>,
-    /// A setting of PostgreSQL for all three: shared_buffers=1GB. May be repeated.
+    /// A setting of PostgreSQL for all three: shared_buffers=128MB. May be repeated.
     #[arg(long = "set", value_parser = setting)]
     settings: Vec<(String, String)>,
     /// The service's program. [default: nvito-clients beside this one]
