@@ -14,11 +14,11 @@ const MOST: u64 = 1024;
 /// service and whatever else runs there, 1 GB at most. Nothing where that is no more than
 /// initdb has chosen, or where it might not be had: then that choice stands.
 pub(super) fn shared_buffers() -> Option<String> {
-    // Elsewhere memory is not taken before it is used.
-    let is_promised = fs::read_to_string("/proc/sys/vm/overcommit_memory")
-        .is_ok_and(|strictness| strictness.trim() == "2");
+    // Where it is not strict, memory is not taken before it is used.
+    let is_strict =
+        fs::read_to_string("/proc/sys/vm/overcommit_memory").is_ok_and(|mode| mode.trim() == "2");
     let share = share_of(memory()?);
-    (share > INITIAL && !is_promised).then(|| format!("{share}MB"))
+    (share > INITIAL && !is_strict).then(|| format!("{share}MB"))
 }
 
 /// Of this machine or, where that is less, what this process or its container may have, in
