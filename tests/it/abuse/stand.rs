@@ -61,7 +61,7 @@ impl Stand {
         let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).expect("a limit");
         setrlimit(Resource::RLIMIT_NOFILE, most, most).expect("up to the hard one");
         let folder = Folder::used();
-        // Few connections to the database, which are there from the beginning.
+        // Few connections to the database: some stands have few descriptors.
         let settings = [
             ("CLIENTS_DATABASE_CONNECTIONS", "4"),
             ("CLIENTS_LOG", "warn"),
@@ -72,7 +72,7 @@ impl Stand {
         service.serves();
         let known = service.super_admin().await;
         at_once((0..4).map(|_| call(known.clone()))).await;
-        let descriptors = Process(service.pid()).descriptors();
+        let descriptors = Process(service.pid()).descriptors_but_unix_sockets();
         Self {
             service,
             known,
@@ -117,7 +117,7 @@ impl Stand {
         let peak = peak.await.expect("ends").max(process.memory());
 
         let ended = Instant::now();
-        while process.descriptors() > self.descriptors && ended.elapsed() < BACK {
+        while process.descriptors_but_unix_sockets() > self.descriptors && ended.elapsed() < BACK {
             sleep(Duration::from_millis(20)).await;
         }
         let outcome = Outcome {
@@ -128,7 +128,7 @@ impl Stand {
             newcomer: newcomer.worst,
             failures: [known.failures, newcomer.failures].concat(),
             grown: peak.saturating_sub(memory),
-            descriptors: (self.descriptors, process.descriptors()),
+            descriptors: (self.descriptors, process.descriptors_but_unix_sockets()),
             panicked: self.service.log().contains("panic"),
         };
         outcome.print();

@@ -1,5 +1,6 @@
 //! What the system says of a process.
 
+use std::collections::HashSet;
 use std::fs;
 use std::process::Command;
 use std::time::Duration;
@@ -25,6 +26,23 @@ impl Process {
     pub(crate) fn descriptors(self) -> usize {
         let folder = fs::read_dir(format!("/proc/{}/fd", self.0));
         folder.expect("it runs").count()
+    }
+
+    /// Open descriptors that no database has a part in: connections to a PostgreSQL on
+    /// this machine are Unix sockets, and come and go with the load.
+    pub(crate) fn descriptors_but_unix_sockets(self) -> usize {
+        let unix = self.read("net/unix");
+        let unix: HashSet<_> = unix
+            .lines()
+            .filter_map(|line| line.split_whitespace().nth(6))
+            .map(|inode| format!("socket:[{inode}]"))
+            .collect();
+        let folder = fs::read_dir(format!("/proc/{}/fd", self.0)).expect("it runs");
+        // One that is closed meanwhile has no name any more.
+        let names = folder.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
+        names
+            .filter(|name| name.to_str().is_none_or(|name| !unix.contains(name)))
+            .count()
     }
 
     /// Time it has spent on a processor, at 100 ticks a second.
