@@ -6,7 +6,8 @@
 //! their answers and ask again. Where there are two, all who wait share one: it is the
 //! other that keeps PostgreSQL at work. There are as many rounds at a time as serve most;
 //! only while one is slow, another lane serves those who wait.
-//! Organizations take turns, so who asks for little is served soon beside who floods.
+//! Organizations take turns, so who asks for little is served soon beside who floods; and
+//! while others are about, one has no more in a round than it has seats ([`super::share`]).
 //!
 //! A round is a statement that reads by key ([`read`]), or a transaction that writes
 //! ([`super::group`]).
@@ -27,7 +28,7 @@ pub(super) use read::{Point, Reads};
 
 use super::Database;
 use super::scope::Mode;
-use super::share::{Tenant, overloaded};
+use super::share::{Shares, Tenant, overloaded};
 use crate::error::{Cause, Error, Reason, Result};
 
 /// When a round is slow.
@@ -122,6 +123,7 @@ impl<T: Together> Gather<T> {
             deadline,
             reply,
         };
+        database.shares.see(tenant);
         let opened = {
             let mut state = self.state();
             if state.count(tenant) >= database.shares.room(T::MODE) {
@@ -168,12 +170,12 @@ impl<T: Together> State<T> {
 
     /// What a lane does next after a round for so many calls. It is closed when
     /// that is nothing, in the same moment: who comes now opens another.
-    fn next_of(&mut self, lane: u64, before: usize) -> Vec<Asked<T>> {
+    fn next_of(&mut self, lane: u64, before: usize, shares: &Shares) -> Vec<Asked<T>> {
         let others = self.lanes.iter().filter(|(number, _)| **number != lane);
         let quick = others.filter(|(_, since)| since.elapsed() < SLOW);
         let is_needed = quick.count() < T::ABREAST;
         let next = if is_needed {
-            self.next(self.most(before))
+            self.next(self.most(before), shares)
         } else {
             Vec::new()
         };
@@ -217,9 +219,11 @@ impl<T: Together> State<T> {
     }
 
     /// One call of each tenant in turn, `most` of them and as many as go into one
-    /// round. Whoever hung up or is late is not among them.
-    fn next(&mut self, most: usize) -> Vec<Asked<T>> {
+    /// round, of each no more than its share. Whoever hung up or is late is not among them.
+    fn next(&mut self, most: usize, shares: &Shares) -> Vec<Asked<T>> {
         let (mut next, mut size) = (Vec::new(), 0);
+        let mut counts: HashMap<Tenant, usize> = HashMap::new();
+        let mut have_theirs = Vec::new();
         while next.len() < most {
             let Some(tenant) = self.turns.pop_front() else {
                 break;
@@ -227,6 +231,11 @@ impl<T: Together> State<T> {
             let Some(queue) = self.waiting.get_mut(&tenant) else {
                 continue;
             };
+            let count = counts.entry(tenant).or_default();
+            if *count > 0 && *count >= shares.together(tenant) {
+                have_theirs.push(tenant);
+                continue;
+            }
             let more = queue.front().map_or(0, |asked| T::size(&asked.ask));
             if size + more > T::MOST && !next.is_empty() {
                 self.turns.push_front(tenant);
@@ -247,11 +256,13 @@ impl<T: Together> State<T> {
                 }
                 Some(asked) => {
                     size += more;
+                    *count += 1;
                     next.push(asked);
                 }
                 None => {}
             }
         }
+        self.turns.extend(have_theirs);
         next
     }
 }
@@ -272,7 +283,10 @@ impl<T: Together> Lane<T> {
         // PostgreSQL has work while their answers are made.
         let (mut served, mut before) = (Vec::new(), 0);
         loop {
-            let asked = self.gather.state().next_of(self.number, before);
+            let asked = self
+                .gather
+                .state()
+                .next_of(self.number, before, &self.database.shares);
             before = asked.len();
             if asked.is_empty() {
                 answer(&mut served);

@@ -1,10 +1,12 @@
 //! Who works on the database, and who waits: a tenant's flood is its own.
 //!
-//! There are as many turns as connections. One organization holds at most
-//! a third of them, rounded up, and has some more calls waiting; who comes next
-//! is what serves several callers at once, then whoever has the fewest turns. So a tenant that floods waits for
-//! itself, and a call of any other finds a turn at once, and a processor: with
-//! half of the turns a flood did no more, and its neighbours waited longer.
+//! There are as many turns as connections. One organization holds at most a third of
+//! them, rounded up, and while others are about a sixth, rounded down, or one; it has some
+//! more calls waiting. Who comes next is what serves several callers at once, then whoever
+//! has the fewest turns. So a tenant that floods waits for itself, and a call of any other
+//! finds a turn at once, and a processor: with half of the turns a flood did no more, and
+//! its neighbours waited longer; with a third it has every processor of a small machine
+//! (docs/performance.md).
 //! Writers who share a connection have seats, three of which are as much as a turn.
 
 use std::collections::{HashMap, VecDeque};
@@ -12,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::scope::Mode;
 use crate::domain::ids::OrganizationId;
@@ -25,6 +27,9 @@ const WAITING_PER_TURN: usize = 8;
 /// Seats that count as one turn: a write among others costs a quarter to a half of what
 /// it does alone, and waits for these others meanwhile (docs/performance.md).
 const SEATS: usize = 3;
+
+/// For how long a tenant that called is about: for this, and up to once more.
+const ABOUT: Duration = Duration::from_millis(500);
 
 /// Who asks: somebody of an organization, or a Super Admin without one.
 pub(super) type Tenant = Option<OrganizationId>;
@@ -52,6 +57,52 @@ struct State {
     queues: HashMap<Whose, Queue>,
     /// Numbers arrivals: of two who have equally few turns, the earlier is next.
     arrivals: u64,
+    about: About,
+}
+
+/// Which tenants called lately.
+struct About {
+    /// When `now` began.
+    since: Instant,
+    now: Seen,
+    /// In the time before.
+    before: Seen,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    Nobody,
+    One(Tenant),
+    Several,
+}
+
+impl About {
+    fn see(&mut self, tenant: Tenant) {
+        let passed = self.since.elapsed();
+        if passed >= ABOUT {
+            self.before = if passed < 2 * ABOUT {
+                self.now
+            } else {
+                Seen::Nobody
+            };
+            self.now = Seen::Nobody;
+            self.since += passed;
+        }
+        self.now = match self.now {
+            Seen::Nobody => Seen::One(tenant),
+            Seen::One(other) if other == tenant => self.now,
+            _ => Seen::Several,
+        };
+    }
+
+    fn has_others_than(&self, tenant: Tenant) -> bool {
+        let is_another = |seen| match seen {
+            Seen::Nobody => false,
+            Seen::One(other) => other != tenant,
+            Seen::Several => true,
+        };
+        is_another(self.now) || is_another(self.before)
+    }
 }
 
 #[derive(Default)]
@@ -98,6 +149,11 @@ impl Shares {
             free: turns,
             queues: HashMap::new(),
             arrivals: 0,
+            about: About {
+                since: Instant::now(),
+                now: Seen::Nobody,
+                before: Seen::Nobody,
+            },
         };
         Self {
             turns,
@@ -105,24 +161,46 @@ impl Shares {
         }
     }
 
+    /// Most turns of one tenant at once, if nobody else is about.
+    fn third(&self) -> usize {
+        self.turns.div_ceil(3)
+    }
+
     /// Most turns at once.
-    fn most(&self, whose: Whose) -> usize {
+    fn most(&self, state: &State, whose: Whose) -> usize {
         match whose {
-            Whose::Of(_) => self.turns.div_ceil(3),
+            Whose::Of(tenant) if state.about.has_others_than(tenant) => (self.turns / 6).max(1),
+            Whose::Of(_) => self.third(),
             Whose::Everybody => self.turns,
         }
     }
 
     /// Whether somebody's share and the connections allow for one more.
-    fn may(&self, free: usize, whose: Whose, working: usize, right: Right) -> bool {
-        let fits = working + right.seats() <= self.most(whose) * SEATS;
-        fits && free >= right.connections()
+    fn may(&self, state: &State, whose: Whose, working: usize, right: Right) -> bool {
+        let fits = working + right.seats() <= self.most(state, whose) * SEATS;
+        fits && state.free >= right.connections()
+    }
+
+    /// Notes that a tenant calls, and is about; whoever asks for a turn or a seat is anyway.
+    pub(super) fn see(&self, tenant: Tenant) {
+        self.state().about.see(tenant);
+    }
+
+    /// Most calls of one tenant that are done together with those of others: as many as it
+    /// may have seats, while others are about.
+    pub(super) fn together(&self, tenant: Tenant) -> usize {
+        let state = self.state();
+        if state.about.has_others_than(tenant) {
+            self.most(&state, Whose::Of(tenant)) * SEATS
+        } else {
+            usize::MAX
+        }
     }
 
     /// Most waiting calls of one tenant; writes may still come where there is
     /// no room for reads.
     pub(super) fn room(&self, mode: Mode) -> usize {
-        let room = self.most(Whose::Of(None)) * WAITING_PER_TURN;
+        let room = self.third() * WAITING_PER_TURN;
         match mode {
             Mode::Write => room,
             Mode::Snapshot => room * 3 / 4,
@@ -170,16 +248,20 @@ impl Shares {
         let turn = {
             let mut state = self.state();
             state.arrivals += 1;
-            let (arrival, free) = (state.arrivals, state.free);
+            let arrival = state.arrivals;
+            if let Whose::Of(tenant) = whose {
+                state.about.see(tenant);
+            }
             let queue = state.queues.entry(whose).or_default();
             let (working, waiting) = (queue.working, queue.waiting.len());
-            if waiting == 0 && self.may(free, whose, working, right) {
+            if waiting == 0 && self.may(&state, whose, working, right) {
                 return Ok(self.give(&mut state, whose, right, arrival));
             }
             if waiting >= self.room(mode) {
                 return Err(overloaded("too many calls of the organization wait"));
             }
             let (who, turn) = oneshot::channel();
+            let queue = state.queues.entry(whose).or_default();
             queue.waiting.push_back(Waiting {
                 arrival,
                 right,
@@ -230,7 +312,7 @@ impl Shares {
                     Whose::Everybody if queue.working * 2 <= self.turns * SEATS => 0,
                     _ => queue.working,
                 };
-                let may = self.may(state.free, *whose, queue.working, first.right);
+                let may = self.may(state, *whose, queue.working, first.right);
                 may.then_some(((has, first.arrival), *whose))
             });
             let next = waiting.min_by_key(|(order, _)| *order);

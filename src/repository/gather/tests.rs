@@ -38,6 +38,15 @@ fn tenant(number: u128) -> Tenant {
     Tenant::from(OrganizationId(Uuid::from_u128(number)))
 }
 
+/// Shares of which each may have all.
+fn alone() -> Shares {
+    Shares::new(12)
+}
+
+fn next(state: &mut State<Reads<Number>>) -> Vec<Asked<Reads<Number>>> {
+    state.next(usize::MAX, &alone())
+}
+
 fn keys(next: &[Asked<Reads<Number>>]) -> Vec<u32> {
     next.iter().map(|asked| asked.ask[0]).collect()
 }
@@ -55,14 +64,38 @@ async fn who_asks_for_little_is_next_beside_who_floods() {
     let (single, answer) = asked(&[77]);
     state.push(tenant(2), single);
     answers.push(answer);
-    assert_eq!(keys(&state.next(usize::MAX)), [0, 77]);
-    assert_eq!(keys(&state.next(usize::MAX)), [1]);
+    assert_eq!(keys(&next(&mut state)), [0, 77]);
+    assert_eq!(keys(&next(&mut state)), [1]);
     for number in 2..10 {
-        assert_eq!(keys(&state.next(usize::MAX)), [number]);
+        assert_eq!(keys(&next(&mut state)), [number]);
     }
-    assert!(
-        state.next(usize::MAX).is_empty() && state.waiting.is_empty() && state.turns.is_empty()
+    assert!(next(&mut state).is_empty() && state.waiting.is_empty() && state.turns.is_empty());
+}
+
+#[tokio::test]
+async fn beside_others_nobody_fills_a_round() {
+    let gather = Gather::<Reads<Number>>::default();
+    let mut state = gather.state();
+    let shares = Shares::new(1);
+    let mut answers = Vec::new();
+    for number in 0..5 {
+        let (flood, answer) = asked(&[number]);
+        shares.see(tenant(1));
+        state.push(tenant(1), flood);
+        answers.push(answer);
+    }
+    let (single, answer) = asked(&[77]);
+    state.push(tenant(2), single);
+    answers.push(answer);
+    shares.see(tenant(2));
+    let mut next = || keys(&state.next(usize::MAX, &shares));
+    assert_eq!(
+        next(),
+        [0, 77, 1, 2],
+        "as many as there are seats in a turn"
     );
+    assert_eq!(next(), [3, 4], "nobody is forgotten");
+    assert!(next().is_empty() && state.waiting.is_empty() && state.turns.is_empty());
 }
 
 #[tokio::test]
@@ -76,8 +109,8 @@ async fn who_hung_up_or_is_late_is_left_out() {
     for asked in [gone, late, there] {
         state.push(tenant(1), asked);
     }
-    assert_eq!(keys(&state.next(usize::MAX)), [3]);
-    assert!(state.next(usize::MAX).is_empty());
+    assert_eq!(keys(&next(&mut state)), [3]);
+    assert!(next(&mut state).is_empty());
 }
 
 #[tokio::test]
@@ -91,12 +124,16 @@ async fn half_goes_while_the_other_half_is_answered() {
         answers.push(answer);
     }
     let lane = state.open().expect("somebody waits");
-    let sizes = [0, 6, 5].map(|before| state.next_of(lane, before).len());
+    let sizes = [0, 6, 5].map(|before| state.next_of(lane, before, &alone()).len());
     assert_eq!(sizes, [6, 5, 0]);
     let (single, _answer) = asked(&[77]);
     state.push(tenant(1), single);
     let lane = state.open().expect("somebody waits");
-    assert_eq!(keys(&state.next_of(lane, 0)), [77], "nobody is waited for");
+    assert_eq!(
+        keys(&state.next_of(lane, 0, &alone())),
+        [77],
+        "nobody is waited for"
+    );
 }
 
 #[tokio::test]
@@ -135,21 +172,36 @@ async fn another_lane_is_there_only_while_the_first_is_slow() {
     assert_eq!(state.open(), None, "nobody waits");
     wait(&mut state);
     let first = state.open().expect("the first");
-    assert_eq!(state.next_of(first, 1).len(), 1);
+    assert_eq!(state.next_of(first, 1, &alone()).len(), 1);
     wait(&mut state);
     assert_eq!(state.open(), None, "it will soon be back");
     tokio::time::advance(SLOW).await;
     let second = state.open().expect("the first is slow");
     (0..3).for_each(|_| wait(&mut state));
-    assert_eq!(state.next_of(second, 0).len(), 4, "not only half of them");
+    assert_eq!(
+        state.next_of(second, 0, &alone()).len(),
+        4,
+        "not only half of them"
+    );
     wait(&mut state);
     tokio::time::advance(SLOW).await;
     assert_eq!(state.open(), None, "there are no more than two");
-    assert_eq!(state.next_of(second, 1).len(), 1, "the first is still slow");
+    assert_eq!(
+        state.next_of(second, 1, &alone()).len(),
+        1,
+        "the first is still slow"
+    );
     wait(&mut state);
-    assert!(state.next_of(first, 1).is_empty(), "the second is quick");
-    assert_eq!(state.next_of(second, 1).len(), 1, "nobody is forgotten");
-    assert!(state.next_of(second, 1).is_empty() && state.lanes.is_empty());
+    assert!(
+        state.next_of(first, 1, &alone()).is_empty(),
+        "the second is quick"
+    );
+    assert_eq!(
+        state.next_of(second, 1, &alone()).len(),
+        1,
+        "nobody is forgotten"
+    );
+    assert!(state.next_of(second, 1, &alone()).is_empty() && state.lanes.is_empty());
     wait(&mut state);
     assert!(state.open().is_some(), "and from the beginning");
 }
@@ -193,19 +245,34 @@ async fn of_what_goes_two_abreast_there_is_a_third_while_one_is_slow() {
     };
     (0..3).for_each(|number| wait(&mut state, number));
     let first = state.open().expect("the first");
-    assert_eq!(state.next_of(first, 0).len(), 3, "all who wait");
+    assert_eq!(state.next_of(first, 0, &alone()).len(), 3, "all who wait");
     wait(&mut state, 3);
     let second = state.open().expect("the second");
-    assert_eq!(state.next_of(second, 0).len(), 1);
+    assert_eq!(state.next_of(second, 0, &alone()).len(), 1);
     wait(&mut state, 4);
     assert_eq!(state.open(), None, "both will soon be back");
     tokio::time::advance(SLOW).await;
     let third = state.open().expect("both are slow");
     (5..9).for_each(|number| wait(&mut state, number));
-    assert_eq!(state.next_of(third, 0).len(), 3, "as many as go into one");
+    assert_eq!(
+        state.next_of(third, 0, &alone()).len(),
+        3,
+        "as many as go into one"
+    );
     assert_eq!(state.open(), None, "there are no more than three");
-    assert_eq!(state.next_of(first, 2).len(), 2, "those who are left");
+    assert_eq!(
+        state.next_of(first, 2, &alone()).len(),
+        2,
+        "those who are left"
+    );
     wait(&mut state, 9);
-    assert!(state.next_of(second, 1).is_empty(), "two are quick");
-    assert_eq!(state.next_of(first, 2).len(), 1, "nobody is forgotten");
+    assert!(
+        state.next_of(second, 1, &alone()).is_empty(),
+        "two are quick"
+    );
+    assert_eq!(
+        state.next_of(first, 2, &alone()).len(),
+        1,
+        "nobody is forgotten"
+    );
 }

@@ -29,18 +29,48 @@ async fn a_flood_leaves_two_thirds_to_others() {
         refused.err().expect("three").reason(),
         Reason::ServerOverloaded
     );
-    let others = (
-        turns(&shares, tenant(2), 3).await,
-        turns(&shares, tenant(3), 3).await,
-    );
+    let mut others = Vec::new();
+    for number in 2..8 {
+        others.extend(turns(&shares, tenant(number), 1).await);
+    }
     assert!(
-        shares.turn(tenant(4), Mode::Write).await.is_err(),
+        shares.turn(tenant(8), Mode::Write).await.is_err(),
         "none left"
     );
     drop((flood, others));
+    tokio::time::advance(2 * ABOUT).await;
     turns(&shares, tenant(1), 3).await;
     assert!(shares.state().queues.is_empty());
     assert_eq!(shares.state().free, 9);
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_others_are_about_a_flood_has_a_sixth() {
+    let shares = Shares::new(12);
+    let (one, other) = (Some(organization(1)), Some(organization(2)));
+    let alone = turns(&shares, tenant(1), 4).await;
+    assert_eq!(shares.together(one), usize::MAX);
+    // Who asks for nothing but what is everybody's is about as well.
+    shares.see(other);
+    assert_eq!(shares.together(one), 2 * SEATS);
+    drop(alone);
+    let flood = turns(&shares, tenant(1), 2).await;
+    let refused = shares.seat(one).await;
+    assert!(refused.is_err(), "not even a seat");
+    drop(turns(&shares, Whose::Everybody, 10).await);
+    drop(flood);
+    // Seen at the very end of a window, it is about for the whole of the next.
+    tokio::time::advance(ABOUT).await;
+    shares.see(other);
+    tokio::time::advance(ABOUT - Duration::from_millis(1)).await;
+    shares.see(other);
+    tokio::time::advance(ABOUT).await;
+    shares.see(one);
+    assert_eq!(shares.together(one), 2 * SEATS);
+    tokio::time::advance(ABOUT).await;
+    shares.see(one);
+    assert_eq!(shares.together(one), usize::MAX, "it has gone");
+    drop(turns(&shares, tenant(1), 4).await);
 }
 
 #[tokio::test(start_paused = true)]
@@ -54,9 +84,10 @@ async fn super_admins_keep_nobody_from_what_is_everybodys() {
 
 #[tokio::test(start_paused = true)]
 async fn who_has_fewest_turns_is_next() {
-    let shares = Shares::new(4);
-    let mut flood = turns(&shares, tenant(1), 2).await;
-    let last = turns(&shares, tenant(2), 2).await;
+    let shares = Shares::new(12);
+    let flood = turns(&shares, tenant(1), 1).await;
+    let mut others = turns(&shares, tenant(2), 2).await;
+    let last = turns(&shares, Whose::Everybody, 9).await;
     let wait = |number| {
         let shares = shares.clone();
         let waiting = async move { shares.turn(tenant(number), Mode::Write).await };
@@ -65,20 +96,21 @@ async fn who_has_fewest_turns_is_next() {
     let (first, second) = (wait(1), wait(3));
     tokio::task::yield_now().await;
     assert_eq!(shares.waiting(), 2);
-    flood.pop();
+    others.pop();
     tokio::task::yield_now().await;
     assert!(second.is_finished(), "it has none");
     assert!(!first.is_finished(), "it came first and has one");
-    drop((flood, last));
+    drop((flood, others, last));
     first.await.expect("no panic").expect("its turn");
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_serves_several_callers_is_next() {
-    let shares = Shares::new(9);
-    let mut everybody = turns(&shares, Whose::Everybody, 5).await;
+    let shares = Shares::new(12);
+    let mut everybody = turns(&shares, Whose::Everybody, 7).await;
     let _flood = turns(&shares, tenant(1), 1).await;
-    let mut others = turns(&shares, tenant(2), 3).await;
+    let _others = turns(&shares, tenant(2), 2).await;
+    let mut others = turns(&shares, tenant(3), 2).await;
     let wait = |whose| {
         let shares = shares.clone();
         tokio::spawn(async move { shares.turn(whose, Mode::Write).await })
@@ -136,6 +168,7 @@ async fn seats_count_to_a_tenants_share_and_take_no_connection() {
         let shares = shares.clone();
         tokio::spawn(async move { shares.turn(tenant(1), Mode::Snapshot).await })
     };
+    tokio::time::advance(2 * ABOUT).await;
     let read = wait();
     tokio::task::yield_now().await;
     drop(others);
