@@ -28,7 +28,7 @@ const WAITING_PER_TURN: usize = 8;
 /// it does alone, and waits for these others meanwhile (docs/performance.md).
 const SEATS: usize = 3;
 
-/// For how long a tenant that called is about: for this, and up to once more.
+/// For how long an organization that called is about: for this, and up to once more.
 const ABOUT: Duration = Duration::from_millis(500);
 
 /// Who asks: somebody of an organization, or a Super Admin without one.
@@ -60,7 +60,7 @@ struct State {
     about: About,
 }
 
-/// Which tenants called lately.
+/// Which organizations called lately. A Super Admin is of none, and makes nobody share.
 struct About {
     /// When `now` began.
     since: Instant,
@@ -72,12 +72,12 @@ struct About {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Seen {
     Nobody,
-    One(Tenant),
+    One(OrganizationId),
     Several,
 }
 
 impl About {
-    fn see(&mut self, tenant: Tenant) {
+    fn see(&mut self, organization: OrganizationId) {
         let passed = self.since.elapsed();
         if passed >= ABOUT {
             self.before = if passed < 2 * ABOUT {
@@ -89,8 +89,8 @@ impl About {
             self.since += passed;
         }
         self.now = match self.now {
-            Seen::Nobody => Seen::One(tenant),
-            Seen::One(other) if other == tenant => self.now,
+            Seen::Nobody => Seen::One(organization),
+            Seen::One(other) if other == organization => self.now,
             _ => Seen::Several,
         };
     }
@@ -98,7 +98,7 @@ impl About {
     fn has_others_than(&self, tenant: Tenant) -> bool {
         let is_another = |seen| match seen {
             Seen::Nobody => false,
-            Seen::One(other) => other != tenant,
+            Seen::One(other) => Some(other) != tenant,
             Seen::Several => true,
         };
         is_another(self.now) || is_another(self.before)
@@ -181,9 +181,11 @@ impl Shares {
         fits && state.free >= right.connections()
     }
 
-    /// Notes that a tenant calls, and is about; whoever asks for a turn or a seat is anyway.
+    /// Notes that a tenant calls, and is about; who asks for a turn or a seat is so anyway.
     pub(super) fn see(&self, tenant: Tenant) {
-        self.state().about.see(tenant);
+        if let Some(organization) = tenant {
+            self.state().about.see(organization);
+        }
     }
 
     /// Most calls of one tenant that are done together with those of others: as many as it
@@ -249,8 +251,8 @@ impl Shares {
             let mut state = self.state();
             state.arrivals += 1;
             let arrival = state.arrivals;
-            if let Whose::Of(tenant) = whose {
-                state.about.see(tenant);
+            if let Whose::Of(Some(organization)) = whose {
+                state.about.see(organization);
             }
             let queue = state.queues.entry(whose).or_default();
             let (working, waiting) = (queue.working, queue.waiting.len());

@@ -24,7 +24,7 @@ use super::issuer::Issuer;
 /// Connections of a service to its database.
 pub(crate) const CONNECTIONS: usize = 8;
 
-/// How many of them one organization has at most: a third.
+/// How many of them one organization has at most: a third, while no other is about.
 pub(crate) const SHARE: usize = 3;
 
 /// A running service.
