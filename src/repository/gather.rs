@@ -7,7 +7,8 @@
 //! other that keeps PostgreSQL at work. There are as many rounds at a time as serve most;
 //! only while one is slow, another lane serves those who wait.
 //! Organizations take turns, so who asks for little is served soon beside who floods; and
-//! while others are about, one has no more in a round than it has seats ([`super::share`]).
+//! while others are about, one has no more calls in a round than it may have seats
+//! ([`super::share`]).
 //!
 //! A round is a statement that reads by key ([`read`]), or a transaction that writes
 //! ([`super::group`]).
@@ -209,7 +210,7 @@ impl<T: Together> State<T> {
     /// rest would gather again, PostgreSQL and the service in turns, each idle while the
     /// other works. The price: of a burst half waits for a second round. Where there are
     /// two, the other round is under way meanwhile, if as many are there as that takes;
-    /// and beside a lane that is slow nobody is left behind.
+    /// and beside a lane that is slow nobody is left behind but by its share.
     fn most(&self, before: usize) -> usize {
         if T::ABREAST > 1 || self.lanes.len() > T::ABREAST {
             return usize::MAX;

@@ -1,8 +1,8 @@
 //! Who works on the database, and who waits: a tenant's flood is its own.
 //!
-//! There are as many turns as connections. One organization holds at most a third of
-//! them, rounded up, and while others are about a sixth, rounded down, or one; it has some
-//! more calls waiting. Who comes next is what serves several callers at once, then whoever
+//! There are as many turns as connections. One organization is given at most a third of
+//! them, and while others are about a sixth, both rounded up; it has some more calls
+//! waiting. Who comes next is what serves several callers at once, then whoever
 //! has the fewest turns. So a tenant that floods waits for itself, and a call of any other
 //! finds a turn at once, and a processor: with half of the turns a flood did no more, and
 //! its neighbours waited longer; with a third it has every processor of a small machine
@@ -22,7 +22,7 @@ use crate::error::{Error, Reason, Result};
 
 /// How long a call waits for its turn.
 const WAIT: Duration = Duration::from_millis(250);
-/// Calls of one organization that may wait, for each turn that it may have.
+/// Calls of one organization that may wait, for each turn of its third.
 const WAITING_PER_TURN: usize = 8;
 /// Seats that count as one turn: a write among others costs a quarter to a half of what
 /// it does alone, and waits for these others meanwhile (docs/performance.md).
@@ -79,14 +79,12 @@ enum Seen {
 impl About {
     fn see(&mut self, organization: OrganizationId) {
         let passed = self.since.elapsed();
-        if passed >= ABOUT {
-            self.before = if passed < 2 * ABOUT {
-                self.now
-            } else {
-                Seen::Nobody
-            };
-            self.now = Seen::Nobody;
-            self.since += passed;
+        if passed >= 2 * ABOUT {
+            (self.before, self.now) = (Seen::Nobody, Seen::Nobody);
+            self.since = Instant::now();
+        } else if passed >= ABOUT {
+            self.before = std::mem::replace(&mut self.now, Seen::Nobody);
+            self.since += ABOUT;
         }
         self.now = match self.now {
             Seen::Nobody => Seen::One(organization),
@@ -101,7 +99,12 @@ impl About {
             Seen::One(other) => Some(other) != tenant,
             Seen::Several => true,
         };
-        is_another(self.now) || is_another(self.before)
+        // Nobody may have called since.
+        match self.since.elapsed() {
+            passed if passed >= 2 * ABOUT => false,
+            passed if passed >= ABOUT => is_another(self.now),
+            _ => is_another(self.now) || is_another(self.before),
+        }
     }
 }
 
@@ -169,7 +172,7 @@ impl Shares {
     /// Most turns at once.
     fn most(&self, state: &State, whose: Whose) -> usize {
         match whose {
-            Whose::Of(tenant) if state.about.has_others_than(tenant) => (self.turns / 6).max(1),
+            Whose::Of(tenant) if state.about.has_others_than(tenant) => self.turns.div_ceil(6),
             Whose::Of(_) => self.third(),
             Whose::Everybody => self.turns,
         }
@@ -269,6 +272,8 @@ impl Shares {
                 right,
                 who,
             });
+            // There may be more for it than when the others came: who was about has gone.
+            self.next(&mut state);
             turn
         };
         self.given(turn).await

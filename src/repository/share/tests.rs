@@ -65,18 +65,47 @@ async fn while_others_are_about_a_flood_has_a_sixth() {
     assert!(refused.is_err(), "not even a seat");
     drop(turns(&shares, Whose::Everybody, 10).await);
     drop(flood);
-    // Seen at the very end of a window, it is about for the whole of the next.
-    tokio::time::advance(ABOUT).await;
-    shares.see(other);
-    tokio::time::advance(ABOUT.mul_f64(0.99)).await;
-    shares.see(other);
-    tokio::time::advance(ABOUT).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_called_is_about_for_half_a_second_to_a_second() {
+    let shares = Shares::new(12);
+    let (one, other) = (Some(organization(1)), Some(organization(2)));
+    tokio::time::advance(2 * ABOUT).await;
     shares.see(one);
-    assert_eq!(shares.together(one), 2 * SEATS);
-    tokio::time::advance(ABOUT).await;
+    shares.see(other);
+    tokio::time::advance(ABOUT.mul_f64(0.9)).await;
+    shares.see(one);
+    tokio::time::advance(ABOUT.mul_f64(0.9)).await;
+    shares.see(one);
+    assert_eq!(shares.together(one), 2 * SEATS, "in the time before");
+    tokio::time::advance(ABOUT.mul_f64(0.3)).await;
     shares.see(one);
     assert_eq!(shares.together(one), usize::MAX, "it has gone");
-    drop(turns(&shares, tenant(1), 4).await);
+    assert_eq!(shares.together(None), 2 * SEATS, "beside the first");
+    tokio::time::advance(2 * ABOUT).await;
+    assert_eq!(shares.together(None), usize::MAX, "nobody called since");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_has_more_when_the_others_have_gone() {
+    let shares = Shares::new(12);
+    shares.see(Some(organization(2)));
+    let _turns = turns(&shares, tenant(1), 2).await;
+    tokio::time::advance(ABOUT.mul_f64(1.9)).await;
+    let wait = || {
+        let shares = shares.clone();
+        tokio::spawn(async move { shares.turn(tenant(1), Mode::Snapshot).await })
+    };
+    // Seen with the other in one time, by itself in the next.
+    shares.see(Some(organization(1)));
+    let first = wait();
+    tokio::task::yield_now().await;
+    assert!(!first.is_finished(), "the other is about");
+    tokio::time::advance(ABOUT.mul_f64(0.2)).await;
+    let second = wait();
+    tokio::task::yield_now().await;
+    assert!(first.is_finished() && second.is_finished(), "it has gone");
 }
 
 #[tokio::test(start_paused = true)]
