@@ -223,7 +223,7 @@ impl<T: Together> State<T> {
     /// round, of each no more than its share. Whoever hung up or is late is not among them.
     fn next(&mut self, most: usize, shares: &Shares) -> Vec<Asked<T>> {
         let (mut next, mut size) = (Vec::new(), 0);
-        let mut counts: HashMap<Tenant, usize> = HashMap::new();
+        let mut left: HashMap<Tenant, usize> = HashMap::new();
         let mut have_theirs = Vec::new();
         while next.len() < most {
             let Some(tenant) = self.turns.pop_front() else {
@@ -232,8 +232,10 @@ impl<T: Together> State<T> {
             let Some(queue) = self.waiting.get_mut(&tenant) else {
                 continue;
             };
-            let count = counts.entry(tenant).or_default();
-            if *count > 0 && *count >= shares.together(tenant) {
+            let left = left
+                .entry(tenant)
+                .or_insert_with(|| shares.together(tenant));
+            if *left == 0 {
                 have_theirs.push(tenant);
                 continue;
             }
@@ -257,7 +259,7 @@ impl<T: Together> State<T> {
                 }
                 Some(asked) => {
                     size += more;
-                    *count += 1;
+                    *left -= 1;
                     next.push(asked);
                 }
                 None => {}

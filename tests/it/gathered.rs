@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use nvito_clients::config::ServerConfig;
-use nvito_clients::grpc::proto::BatchGetClientsRequest;
+use nvito_clients::grpc::proto::{BatchGetClientsRequest, ListClientsRequest};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use tonic::Code;
@@ -120,6 +120,36 @@ async fn who_floods_waits_for_itself() {
         .await
         .expect("no panic")
         .expect("there is room for others");
+}
+
+/// Reads by key take no turn, but whoever asks for them is about: of the three turns of
+/// another's third two are left, and its third list waits in vain.
+#[tokio::test]
+async fn who_reads_by_key_is_about() {
+    let stage = Stage::of(2).await;
+    let other = stage.app.org("Ajena").await.platform_admin();
+    let list = || {
+        let actor = other.clone();
+        tokio::spawn(async move { actor.list(ListClientsRequest::default()).await })
+    };
+    let holder = stage.hold().await;
+    let mut reads = stage.both_lanes().await;
+    let lists = [list(), list()];
+    waiting(&stage.app, 4).await;
+    let third = list();
+    while !third.is_finished() {
+        reads.push(stage.read(&stage.ids[0]));
+        sleep(Duration::from_millis(100)).await;
+    }
+    let refused = third.await.expect("no panic").expect_err("a sixth is two");
+    refused.is(Code::ResourceExhausted, "SERVER_OVERLOADED");
+    holder.batch_execute("COMMIT").await.expect("released");
+    for list in lists {
+        list.await.expect("no panic").expect("listed");
+    }
+    for read in reads {
+        read.await.expect("no panic").expect("found");
+    }
 }
 
 #[tokio::test]

@@ -47,6 +47,11 @@ fn next(state: &mut State<Reads<Number>>) -> Vec<Asked<Reads<Number>>> {
     state.next(usize::MAX, &alone())
 }
 
+/// How many a lane serves next.
+fn served<T: Together>(state: &mut State<T>, lane: u64, before: usize) -> usize {
+    state.next_of(lane, before, &alone()).len()
+}
+
 fn keys(next: &[Asked<Reads<Number>>]) -> Vec<u32> {
     next.iter().map(|asked| asked.ask[0]).collect()
 }
@@ -124,7 +129,7 @@ async fn half_goes_while_the_other_half_is_answered() {
         answers.push(answer);
     }
     let lane = state.open().expect("somebody waits");
-    let sizes = [0, 6, 5].map(|before| state.next_of(lane, before, &alone()).len());
+    let sizes = [0, 6, 5].map(|before| served(&mut state, lane, before));
     assert_eq!(sizes, [6, 5, 0]);
     let (single, _answer) = asked(&[77]);
     state.push(tenant(1), single);
@@ -172,36 +177,21 @@ async fn another_lane_is_there_only_while_the_first_is_slow() {
     assert_eq!(state.open(), None, "nobody waits");
     wait(&mut state);
     let first = state.open().expect("the first");
-    assert_eq!(state.next_of(first, 1, &alone()).len(), 1);
+    assert_eq!(served(&mut state, first, 1), 1);
     wait(&mut state);
     assert_eq!(state.open(), None, "it will soon be back");
     tokio::time::advance(SLOW).await;
     let second = state.open().expect("the first is slow");
     (0..3).for_each(|_| wait(&mut state));
-    assert_eq!(
-        state.next_of(second, 0, &alone()).len(),
-        4,
-        "not only half of them"
-    );
+    assert_eq!(served(&mut state, second, 0), 4, "not only half of them");
     wait(&mut state);
     tokio::time::advance(SLOW).await;
     assert_eq!(state.open(), None, "there are no more than two");
-    assert_eq!(
-        state.next_of(second, 1, &alone()).len(),
-        1,
-        "the first is still slow"
-    );
+    assert_eq!(served(&mut state, second, 1), 1, "the first is still slow");
     wait(&mut state);
-    assert!(
-        state.next_of(first, 1, &alone()).is_empty(),
-        "the second is quick"
-    );
-    assert_eq!(
-        state.next_of(second, 1, &alone()).len(),
-        1,
-        "nobody is forgotten"
-    );
-    assert!(state.next_of(second, 1, &alone()).is_empty() && state.lanes.is_empty());
+    assert!(served(&mut state, first, 1) == 0, "the second is quick");
+    assert_eq!(served(&mut state, second, 1), 1, "nobody is forgotten");
+    assert!(served(&mut state, second, 1) == 0 && state.lanes.is_empty());
     wait(&mut state);
     assert!(state.open().is_some(), "and from the beginning");
 }
@@ -245,34 +235,19 @@ async fn of_what_goes_two_abreast_there_is_a_third_while_one_is_slow() {
     };
     (0..3).for_each(|number| wait(&mut state, number));
     let first = state.open().expect("the first");
-    assert_eq!(state.next_of(first, 0, &alone()).len(), 3, "all who wait");
+    assert_eq!(served(&mut state, first, 0), 3, "all who wait");
     wait(&mut state, 3);
     let second = state.open().expect("the second");
-    assert_eq!(state.next_of(second, 0, &alone()).len(), 1);
+    assert_eq!(served(&mut state, second, 0), 1);
     wait(&mut state, 4);
     assert_eq!(state.open(), None, "both will soon be back");
     tokio::time::advance(SLOW).await;
     let third = state.open().expect("both are slow");
     (5..9).for_each(|number| wait(&mut state, number));
-    assert_eq!(
-        state.next_of(third, 0, &alone()).len(),
-        3,
-        "as many as go into one"
-    );
+    assert_eq!(served(&mut state, third, 0), 3, "as many as go into one");
     assert_eq!(state.open(), None, "there are no more than three");
-    assert_eq!(
-        state.next_of(first, 2, &alone()).len(),
-        2,
-        "those who are left"
-    );
+    assert_eq!(served(&mut state, first, 2), 2, "those who are left");
     wait(&mut state, 9);
-    assert!(
-        state.next_of(second, 1, &alone()).is_empty(),
-        "two are quick"
-    );
-    assert_eq!(
-        state.next_of(first, 2, &alone()).len(),
-        1,
-        "nobody is forgotten"
-    );
+    assert!(served(&mut state, second, 1) == 0, "two are quick");
+    assert_eq!(served(&mut state, first, 2), 1, "nobody is forgotten");
 }

@@ -167,8 +167,8 @@ async fn left(site: &Site) -> i64 {
     row.expect("asked").get(0)
 }
 
-/// How many connections work at once, for as many organizations: beside others one has
-/// no more than one of them.
+/// How many connections work at once, for as many organizations: one has no more than
+/// its share of them.
 async fn whole(site: &Site, service: &Serving, organizations: &[String]) -> usize {
     let wire = Wire::open(&service.address).await.expect("it accepts");
     let holder = site.superuser().await;
