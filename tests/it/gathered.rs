@@ -128,6 +128,8 @@ async fn who_floods_waits_for_itself() {
 async fn who_reads_by_key_is_about() {
     let stage = Stage::of(2).await;
     let other = stage.app.org("Ajena").await.platform_admin();
+    // Until its creations are no reason any more.
+    sleep(Duration::from_secs(1)).await;
     let list = || {
         let actor = other.clone();
         tokio::spawn(async move { actor.list(ListClientsRequest::default()).await })
