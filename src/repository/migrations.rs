@@ -16,7 +16,7 @@ const LOCK: i64 = 0x6e76_6974_6f63_6c69;
 
 /// Brings the database up to date and answers the names of the migrations run.
 ///
-/// Needs a role that may create in the schema `public`, extensions and, unless
+/// Needs a role that may create in the schema `public`, schemas, extensions and, unless
 /// an administrator has made them, the roles of migrations 0001 and 0019.
 pub async fn run(settings: &tokio_postgres::Config) -> Result<Vec<String>, Cause> {
     let mut connection = connect(settings).await?;

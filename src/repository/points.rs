@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Nullable, Record, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
@@ -94,15 +94,13 @@ impl Point for Client {
             Nullable<Text>,
             Nullable<Text>,
             BigInt,
-            Nullable<Array<SqlUuid>>,
-            Nullable<Array<Text>>,
-            Nullable<Array<Nullable<Timestamptz>>>,
+            Nullable<Array<Record<EventSummarySql>>>,
         );
         const READ: &str = concat!(
             "SELECT place, ",
             client_columns!("(client)."),
-            ", first_name, last_name, event_count, event_ids, event_names, event_starts \
-             FROM read_clients(?, ?, ?, ?, ?)"
+            ", first_name, last_name, event_count, latest_events \
+             FROM clients_by_key(?, ?, ?, ?, ?)"
         );
         let read = Statement::<Row>::new(
             READ,
@@ -129,7 +127,7 @@ impl Point for Client {
     }
 }
 
-/// A row of `read_clients`.
+/// A row of `clients_by_key`.
 #[derive(Queryable)]
 struct ClientPoint {
     place: i64,
@@ -137,23 +135,21 @@ struct ClientPoint {
     first_name: Option<String>,
     last_name: Option<String>,
     event_count: i64,
-    event_ids: Option<Vec<Uuid>>,
-    event_names: Option<Vec<String>>,
-    event_starts: Option<Vec<Option<DateTime<Utc>>>>,
+    latest_events: Option<Vec<EventSummaryRow>>,
 }
+
+/// An `event_summary`.
+type EventSummarySql = (SqlUuid, Text, Nullable<Timestamptz>);
+type EventSummaryRow = (Uuid, String, Option<DateTime<Utc>>);
 
 impl ClientPoint {
     fn client(self) -> Result<(usize, Client)> {
         let assignee = self.first_name.zip(self.last_name);
         let mut client = self.row.complete(assignee, self.event_count)?;
-        let ids = self.event_ids.unwrap_or_default();
-        let names = self.event_names.unwrap_or_default();
-        let starts = self.event_starts.unwrap_or_default();
-        client.events = ids
+        let events = self.latest_events.unwrap_or_default();
+        client.events = events
             .into_iter()
-            .zip(names)
-            .zip(starts)
-            .map(|((id, name), starts_at)| EventSummary {
+            .map(|(id, name, starts_at)| EventSummary {
                 id: EventId(id),
                 name,
                 starts_at,
@@ -180,7 +176,7 @@ impl Point for LinkedEvent {
             event_columns!("(event)."),
             ", ",
             client_columns!("(client)."),
-            " FROM read_events(?, ?)"
+            " FROM events_by_key(?, ?)"
         );
         let read = Statement::<(BigInt, EventSql, Nullable<ClientSql>)>::new(
             READ,

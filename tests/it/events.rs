@@ -5,8 +5,8 @@ mod walls;
 
 use nvito_clients::grpc::proto::ClientHistoryKind as Kind;
 use nvito_clients::grpc::proto::{
-    AcquisitionSource, Client, ClientCard, ClientStatus, ClientType, CreateClientRequest,
-    RemoveEventRequest,
+    AcquisitionSource, BatchGetClientsRequest, Client, ClientCard, ClientStatus, ClientType,
+    CreateClientRequest, RemoveEventRequest,
 };
 use tonic::Code;
 
@@ -165,4 +165,53 @@ async fn the_link_to_a_deleted_client_is_hidden_until_it_is_back_or_replaced() {
         .await
         .expect("removed");
     assert_eq!(events(&root, &eva).await, (0, vec![Came, Went]));
+}
+
+/// GetClient answers the latest thousand events and says how many there are in all;
+/// a batch says only that.
+#[tokio::test]
+async fn of_very_many_events_the_latest_are_answered_and_all_are_counted() {
+    let app = App::start().await;
+    let org = app.org("Norte").await;
+    let admin = org.platform_admin();
+    let id = admin.create(client("Ana")).await.expect("created").id;
+    let superuser = app.superuser().await;
+    let link = async |name: &str, starts_at: &str, numbers: &str| {
+        let sql = format!(
+            "INSERT INTO events (id, organization_id, client_id, name, starts_at)
+             SELECT gen_random_uuid(), '{}', '{id}', '{name} ' || n, {starts_at}
+             FROM generate_series({numbers}) AS n",
+            org.id
+        );
+        superuser.batch_execute(&sql).await.expect("linked");
+    };
+    let day = "timestamptz '2026-01-01 12:00-06' + n * interval '1 day'";
+    link("sin fecha", "NULL", "1, 2").await;
+    link("boda", day, "1, 997").await;
+    for (more, answered, last) in [
+        (None, 999, "sin fecha"),
+        (Some("998, 998"), 1000, "sin fecha"),
+        (Some("999, 1003"), 1000, "boda 4"),
+    ] {
+        if let Some(numbers) = more {
+            link("boda", day, numbers).await;
+        }
+        let all: i64 = app.count("SELECT count(*) FROM events").await;
+        let found = admin.get(&id).await.expect("found");
+        assert_eq!(i64::from(found.event_count), all);
+        assert_eq!(found.events.len(), answered);
+        let names: Vec<_> = found.events.iter().map(|event| &event.name).collect();
+        assert_eq!(names[0], &format!("boda {}", all - 2), "the latest first");
+        let end = names[answered - 1];
+        assert!(end.starts_with(last), "{end}");
+        let batch = BatchGetClientsRequest {
+            ids: vec![id.clone()],
+        };
+        let batch = admin.clients().batch_get_clients(batch).await;
+        let of_batch = &batch.expect("found").into_inner().clients[0];
+        assert_eq!(
+            (of_batch.event_count, of_batch.events.len()),
+            (found.event_count, 0)
+        );
+    }
 }

@@ -124,12 +124,15 @@ async fn scans<T>(call: impl Future<Output = T>) -> (T, Vec<String>) {
     (answer, too_much(&log))
 }
 
-/// The steps of plans that read one of the great tables whole, or have helpers or
-/// compiled expressions, which take longer to come than a call should.
+/// The steps of plans that read one of the great tables whole; that have helpers or
+/// compiled expressions, which take longer to come than a call should; or that make a
+/// statement of its own of a read by key (migration 0032).
 fn too_much(log: &str) -> Vec<String> {
     let great = ["clients", "client_history", "events"].map(|table| format!("Seq Scan on {table}"));
     let helped = ["Workers Planned".to_owned(), "JIT:".to_owned()];
-    let marks = [great.as_slice(), &helped].concat();
+    let apart =
+        ["clients_by_key", "events_by_key"].map(|function| format!("Function Scan on {function}"));
+    let marks = [great.as_slice(), &helped, &apart].concat();
     let steps = log
         .lines()
         .filter(|line| marks.iter().any(|mark| line.contains(mark)));

@@ -11,12 +11,13 @@ use crate::support::Cluster;
 
 /// Everything the migrations make, as PostgreSQL writes it down.
 const DUMP: &str = r"
-    SELECT format('%s %s %s %s %s %s', c.relkind, c.relname, c.relrowsecurity, c.relforcerowsecurity, c.relacl, obj_description(c.oid))
-        FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind <> 'i' AND c.relname !~ 'diesel'
+    SELECT format('%s %s %s %s %s %s %s %s', c.relkind, c.oid::regclass, c.relowner::regrole, CASE WHEN c.relkind = 'v' THEN pg_get_viewdef(c.oid) END, c.relrowsecurity, c.relforcerowsecurity, c.relacl,
+            coalesce(obj_description(c.oid, 'pg_class'), obj_description(c.reltype, 'pg_type')))
+        FROM pg_class c WHERE c.relnamespace IN ('public'::regnamespace, to_regnamespace('by_key')) AND c.relkind <> 'i' AND c.relname !~ 'diesel'
     UNION ALL SELECT format('column %s.%s %s %s %s %s %s %s', a.attrelid::regclass, a.attname, format_type(a.atttypid, a.atttypmod),
             a.attnotnull, (SELECT collname FROM pg_collation WHERE oid = a.attcollation), a.attacl, pg_get_expr(d.adbin, d.adrelid), col_description(a.attrelid, a.attnum))
         FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-        WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped AND c.relname !~ 'diesel'
+        WHERE c.relnamespace IN ('public'::regnamespace, to_regnamespace('by_key')) AND c.relkind IN ('r', 'c') AND a.attnum > 0 AND NOT a.attisdropped AND c.relname !~ 'diesel'
     UNION ALL SELECT format('index %s %s', pg_get_indexdef(i.indexrelid), obj_description(i.indexrelid))
         FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid WHERE c.relnamespace = 'public'::regnamespace AND c.relname !~ 'diesel'
     UNION ALL SELECT format('constraint %s %s %s', conrelid::regclass, conname, pg_get_constraintdef(oid))
@@ -27,7 +28,8 @@ const DUMP: &str = r"
         FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace
             AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')
     UNION ALL SELECT format('collation %s %s', collname, collprovider) FROM pg_collation WHERE collnamespace = 'public'::regnamespace
-    UNION ALL SELECT format('schema %s', nspacl) FROM pg_namespace WHERE nspname = 'public'
+    UNION ALL SELECT format('schema %s %s %s %s', nspname, nspowner::regrole, nspacl, obj_description(oid)) FROM pg_namespace
+        WHERE nspname IN ('public', 'by_key')
     ORDER BY 1";
 
 async fn strings(sql: &Sql, query: &str) -> Vec<String> {

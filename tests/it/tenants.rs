@@ -6,7 +6,7 @@ use nvito_clients::grpc::proto::{CreateClientRequest, ListClientsRequest};
 use tokio_postgres::Client as Sql;
 use tonic::Code;
 
-use crate::support::{Actor, App, Cluster, client, connect};
+use crate::support::{Actor, App, Cluster, client, connect, nobody};
 
 /// Takes the wall in Rust away: views in the place of tables, and the search,
 /// claim that every row belongs to whoever asks, so that no filter of the
@@ -63,11 +63,11 @@ fn read_by_key(rust: bool, sql: bool) -> String {
         (false, false) => ("true", "organizations[n]"),
     };
     format!(
-        "DROP FUNCTION read_clients(uuid[], uuid[], boolean[], boolean[], bigint);
-         CREATE FUNCTION read_clients(organizations uuid[], ids uuid[], with_deleted boolean[],
+        "DROP FUNCTION clients_by_key;
+         CREATE FUNCTION clients_by_key(organizations uuid[], ids uuid[], with_deleted boolean[],
                  with_events boolean[], most_events bigint)
              RETURNS TABLE (place bigint, client {table}, first_name text, last_name text,
-                 event_count bigint, event_ids uuid[], event_names text[], event_starts timestamptz[])
+                 event_count bigint, latest_events by_key.event_summary[])
              LANGUAGE plpgsql SECURITY DEFINER AS $$
          DECLARE row {table};
          BEGIN
@@ -277,28 +277,55 @@ async fn the_roles_see_what_their_policies_say() {
     assert_eq!(count(nobody, "clients").await, 0);
     assert_eq!(count(nobody, "search_clients('nunez', NULL)").await, 0);
     assert_eq!(count(&tenant, "search_clients('nunez', NULL)").await, 1);
-    // A read by key finds what is the organization's, for the login role alone.
-    let by_key = |organization: &str, id: &str| {
-        format!("read_clients('{{{organization}}}', '{{{id}}}', '{{f}}', '{{f}}', 1)")
+}
+
+/// What reads by key have for a wall in SQL: functions that ask each key for its
+/// organization, and are the only way to what they read.
+#[tokio::test]
+async fn what_is_read_by_key_is_its_organizations() {
+    let tenants = Tenants::new().await;
+    let event = nobody();
+    let made = format!(
+        "INSERT INTO events (id, organization_id, name) VALUES ('{event}', '{}', 'Boda')",
+        tenants.own
+    );
+    let superuser = tenants.sql().await;
+    superuser.batch_execute(&made).await.expect("an event");
+    let login = connect(&Cluster::get().service(&tenants.database)).await;
+    let client_of = |organization: &str| {
+        let id = &tenants.own_client;
+        format!("clients_by_key('{{{organization}}}', '{{{id}}}', '{{f}}', '{{f}}', 1)")
     };
-    let own = by_key(&tenants.own, &tenants.own_client);
-    assert_eq!(count("SELECT 1", &own).await, 1);
-    let foreign = by_key(&tenants.own, &tenants.foreign_client);
-    assert_eq!(count("SELECT 1", &foreign).await, 0);
-    service
-        .batch_execute(&format!("BEGIN; {tenant}"))
-        .await
-        .expect("a role");
-    let refused = service.query(&format!("SELECT FROM {own}"), &[]).await;
-    let refused = refused.expect_err("not a tenant's to call");
-    assert_eq!(refused.code().expect("a state").code(), "42501");
+    let event_of =
+        |organization: &str| format!("events_by_key('{{{organization}}}', '{{{event}}}')");
+    for (organization, found) in [(&tenants.own, 1), (&tenants.foreign, 0)] {
+        for read in [client_of(organization), event_of(organization)] {
+            let rows = login.query(&format!("SELECT FROM {read}"), &[]).await;
+            assert_eq!(rows.expect("rows").len(), found, "{read}");
+        }
+    }
+    let tenant = format!(
+        "SET LOCAL ROLE nvito_clients_tenant; SET LOCAL app.organization_id = '{}'",
+        tenants.own
+    );
+    let views = ["by_key.clients", "by_key.events", "by_key.users"].map(str::to_owned);
+    let functions = [client_of(&tenants.own), event_of(&tenants.own)];
+    let behind = [views.as_slice(), &functions].concat();
+    for (role, refused) in [("SELECT 1", views.as_slice()), (&tenant, &behind)] {
+        for refused in refused {
+            let asked = format!("BEGIN; {role}; SELECT FROM {refused}");
+            let error = login.batch_execute(&asked).await.expect_err(&asked);
+            assert_eq!(error.code().expect("a state").code(), "42501", "{asked}");
+            login.batch_execute("ROLLBACK").await.expect("goes on");
+        }
+    }
 }
 
 #[tokio::test]
 async fn no_statement_reaches_across_tenants() {
     let tenants = Tenants::new().await;
     let sql = tenants.sql().await;
-    let member = crate::support::nobody();
+    let member = nobody();
     let (own, foreign) = (&tenants.own, &tenants.foreign);
     sql.batch_execute(&format!(
         "INSERT INTO users VALUES ('{member}', 'Eva', '', NULL);

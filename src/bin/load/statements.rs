@@ -261,10 +261,10 @@ mod tests {
         let other: Vec<String> = statements(&["SELECT 1 FROM clients JOIN users ON x"]);
         assert_eq!(outline(&builder), outline(&script));
         assert_ne!(outline(&builder), outline(&other));
-        let function: Vec<String> = statements(&["SELECT (c).id FROM read_clients($1, $2)"]);
+        let function: Vec<String> = statements(&["SELECT (c).id FROM clients_by_key($1, $2)"]);
         assert_eq!(
             outline(&function).into_keys().next().as_deref(),
-            Some("SELECT read_clients")
+            Some("SELECT clients_by_key")
         );
     }
 }

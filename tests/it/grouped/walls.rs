@@ -54,7 +54,8 @@ async fn the_role_of_a_group_has_walls_of_its_own() {
         "UPDATE idempotent_requests SET answer = ''",
         "UPDATE organization_members SET user_id = gen_random_uuid()",
         "SELECT FROM client_totals",
-        "SELECT FROM read_clients('{}', '{}', '{}', '{}', 1)",
+        "SELECT FROM clients_by_key('{}', '{}', '{}', '{}', 1)",
+        "SELECT FROM by_key.clients",
     ] {
         let error = sql.batch_execute(refused).await.expect_err(refused);
         assert_eq!(error.code().expect("a state").code(), "42501", "{refused}");
