@@ -64,7 +64,7 @@ impl ClientService for Clients {
             let id = convert::id(&message.id)?;
             let client = call.repository()?.client(id, message.show_deleted).await?;
             Ok(GetClientResponse {
-                client: Some(answer::client(&client, call.language)),
+                client: Some(answer::client(client, call.language)),
             })
         };
         self.gate.read(request, Permission::AdminPanel, work).await
@@ -85,7 +85,7 @@ impl ClientService for Clients {
             let found = repository
                 .list_clients(&asked.filter, asked.order, asked.position)
                 .await?;
-            Ok(answer::listed(&found, &token_of, call.language))
+            Ok(answer::listed(found, &token_of, call.language))
         };
         self.gate.read(request, Permission::AdminPanel, work).await
     }
@@ -198,7 +198,7 @@ impl ClientService for Clients {
         let work = async |call: Call, message: BatchGetClientsRequest| {
             let ids = convert::ids(&message)?;
             let found = call.repository()?.clients(&ids).await?;
-            Ok(answer::batch(&ids, &found, call.language))
+            Ok(answer::batch(&ids, found, call.language))
         };
         self.gate.read(request, Permission::AdminPanel, work).await
     }

@@ -1,6 +1,6 @@
 //! Clients → messages.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use super::enums::{to_acquisition_source, to_client_status, to_client_type};
 use super::list::half;
@@ -15,14 +15,14 @@ use crate::repository::ClientList;
 
 /// `ListClientsResponse`.
 pub(in crate::grpc) fn listed(
-    found: &ClientList,
+    found: ClientList,
     list: &[u8; 32],
     language: Language,
 ) -> proto::ListClientsResponse {
     proto::ListClientsResponse {
         clients: found
             .clients
-            .iter()
+            .into_iter()
             .map(|found| client(found, language))
             .collect(),
         meta: Some(page::meta(&found.meta)),
@@ -34,20 +34,20 @@ pub(in crate::grpc) fn listed(
     }
 }
 
-/// `BatchGetClientsResponse` of the clients `found` among those asked for.
+/// `BatchGetClientsResponse` of the clients `found` among those asked for, in their order.
 pub(in crate::grpc) fn batch(
     asked: &[ClientId],
-    found: &[Client],
+    found: Vec<Client>,
     language: Language,
 ) -> proto::BatchGetClientsResponse {
-    let found: HashMap<_, _> = found.iter().map(|client| (client.id, client)).collect();
-    let (there, missing): (Vec<_>, Vec<_>) = asked.iter().partition(|id| found.contains_key(id));
+    let there: HashSet<ClientId> = found.iter().map(|client| client.id).collect();
+    let missing = asked.iter().filter(|id| !there.contains(id));
     proto::BatchGetClientsResponse {
-        clients: there
+        missing_ids: missing.map(ToString::to_string).collect(),
+        clients: found
             .into_iter()
-            .filter_map(|id| found.get(id).map(|found| client(found, language)))
+            .map(|found| client(found, language))
             .collect(),
-        missing_ids: missing.into_iter().map(ToString::to_string).collect(),
     }
 }
 
@@ -56,35 +56,36 @@ pub(in crate::grpc) fn reply<A: 'static>(
     language: Language,
     wrap: fn(Option<proto::Client>) -> A,
 ) -> impl Fn(&Client) -> A + Clone + Send + Sync + 'static {
-    move |written| wrap(Some(client(written, language)))
+    move |written| wrap(Some(client(written.clone(), language)))
 }
 
 /// `Client`.
-pub(in crate::grpc) fn client(client: &Client, language: Language) -> proto::Client {
-    let fields = &client.fields;
+pub(in crate::grpc) fn client(client: Client, language: Language) -> proto::Client {
+    let fields = client.fields;
+    let (phone, phone_e164) = fields.phone.map(|phone| (phone.typed, phone.e164)).unzip();
     proto::Client {
         id: client.id.to_string(),
         organization_id: client.organization.to_string(),
-        name: fields.name.clone(),
-        email: fields.email.clone(),
-        phone: fields.phone.as_ref().map(|phone| phone.typed.clone()),
-        phone_e164: fields.phone.as_ref().and_then(|phone| phone.e164.clone()),
+        name: fields.name,
+        email: fields.email,
+        phone,
+        phone_e164: phone_e164.flatten(),
         r#type: to_client_type(fields.client_type).into(),
         status: to_client_status(fields.status).into(),
-        rfc: fields.rfc.as_ref().map(|rfc| rfc.as_str().to_owned()),
         rfc_assessment: fields.rfc.as_ref().map(|rfc| assessment(rfc, language)),
-        business_name: fields.business_name.clone(),
-        billing_address: fields.billing_address.clone(),
+        rfc: fields.rfc.map(|rfc| rfc.as_str().to_owned()),
+        business_name: fields.business_name,
+        billing_address: fields.billing_address,
         acquisition_source: fields
             .acquisition_source
             .map_or(proto::AcquisitionSource::Unspecified, to_acquisition_source)
             .into(),
-        acquisition_detail: fields.acquisition_detail.clone(),
-        notes: fields.notes.clone(),
-        assigned_to: client.assigned_to.as_ref().map(|user| proto::UserSummary {
+        acquisition_detail: fields.acquisition_detail,
+        notes: fields.notes,
+        assigned_to: client.assigned_to.map(|user| proto::UserSummary {
             id: user.id.to_string(),
-            first_name: user.first_name.clone(),
-            last_name: user.last_name.clone(),
+            first_name: user.first_name,
+            last_name: user.last_name,
         }),
         created_by: client.created_by.map(|user| user.to_string()),
         created_at: Some(timestamp(client.created_at)),
@@ -94,10 +95,10 @@ pub(in crate::grpc) fn client(client: &Client, language: Language) -> proto::Cli
         event_count: i32::try_from(client.event_count).unwrap_or(i32::MAX),
         events: client
             .events
-            .iter()
+            .into_iter()
             .map(|event| proto::EventSummary {
                 id: event.id.to_string(),
-                name: event.name.clone(),
+                name: event.name,
                 starts_at: event.starts_at.map(timestamp),
             })
             .collect(),
