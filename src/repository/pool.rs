@@ -1,7 +1,7 @@
 //! The connections to PostgreSQL.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{self, Duration};
 
 use deadpool::Runtime;
 use deadpool::managed::{HookError, Metrics};
@@ -50,6 +50,9 @@ pub struct Database {
     pool: Pool<AsyncPgConnection>,
     pub(super) shares: Shares,
     settings: Arc<tokio_postgres::Config>,
+    /// Connections from before are not used again
+    /// ([`forget_connections`](Self::forget_connections)).
+    since: Arc<Mutex<time::Instant>>,
     /// Work that outlives its caller: writes run to their end, and what a
     /// caller of a read left behind is cleared away.
     pub(super) tasks: TaskTracker,
@@ -150,13 +153,17 @@ impl Database {
             Box::pin(async move { connect(&settings).await })
         });
         let manager = AsyncDieselConnectionManager::new_with_config("", manager);
-        let born = std::time::Instant::now();
-        let young = Hook::sync_fn(move |_: &mut AsyncPgConnection, metrics: &Metrics| {
+        let born = time::Instant::now();
+        let since = Arc::new(Mutex::new(born));
+        let not_before = since.clone();
+        let usable = Hook::sync_fn(move |_: &mut AsyncPgConnection, metrics: &Metrics| {
             let offset = metrics.created.saturating_duration_since(born);
-            if metrics.age() < jittered(age, offset) {
-                Ok(())
-            } else {
+            if metrics.age() >= jittered(age, offset) {
                 Err(HookError::message("it is old"))
+            } else if metrics.created < *lock(&not_before) {
+                Err(HookError::message("it is forgotten"))
+            } else {
+                Ok(())
             }
         });
         let pool = Pool::builder(manager)
@@ -164,7 +171,7 @@ impl Database {
             .wait_timeout(Some(WAIT))
             .create_timeout(Some(CREATE))
             .recycle_timeout(Some(RECYCLE))
-            .pre_recycle(young)
+            .pre_recycle(usable)
             .runtime(Runtime::Tokio1)
             .build()
             .expect("the runtime that the timeouts need is given");
@@ -172,6 +179,7 @@ impl Database {
             pool,
             shares: Shares::new(connections),
             settings,
+            since,
             tasks: TaskTracker::new(),
             clients: Gather::default(),
             events: Gather::default(),
@@ -279,8 +287,10 @@ impl Database {
         Ok(transaction)
     }
 
-    /// Closes every idle connection; the next calls open new ones.
+    /// Closes every idle connection, and uses those under way for nothing after that; the
+    /// next calls open new ones.
     pub(super) fn forget_connections(&self) {
+        *lock(&self.since) = time::Instant::now();
         self.pool.retain(|_, _| false);
     }
 
@@ -290,6 +300,10 @@ impl Database {
         self.tasks.wait().await;
         self.pool.close();
     }
+}
+
+fn lock(since: &Mutex<time::Instant>) -> MutexGuard<'_, time::Instant> {
+    since.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// `age` less or more by up to a fifth, always the same for a connection that

@@ -164,16 +164,32 @@ async fn a_database_that_turned_read_only_is_left() {
         .expect_err("read only");
     is(&refused, Code::Unavailable, "DATABASE_READ_ONLY");
     actor.get(&made.id).await.expect("can be read");
+    open_all(&app, &actor).await;
+    let holder = app.superuser().await;
+    let hold = "BEGIN; LOCK TABLE client_history";
+    holder.batch_execute(hold).await.expect("held");
+    let (reader, id) = (actor.clone(), made.id.clone());
+    let under_way = tokio::spawn(async move { reader.history(&id).await });
+    waiting(&app, 1).await;
     superuser
         .batch_execute(&format!("{read_only} = off"))
         .await
         .expect("set");
-    // No session of before: those would stay read-only for ever.
-    let _ = actor.patch(&made.id, notes("a")).await;
-    actor
-        .patch(&made.id, notes("b"))
-        .await
-        .expect("can be written");
+    // No session of before is used again: they would stay read-only for ever, those too
+    // that somebody read by when it was found out.
+    let refused = actor.patch(&made.id, notes("a")).await;
+    is(
+        &refused.expect_err("one of before"),
+        Code::Unavailable,
+        "DATABASE_READ_ONLY",
+    );
+    holder.batch_execute("COMMIT").await.expect("released");
+    let read = under_way.await.expect("no panic");
+    read.expect("by a session of before");
+    for _ in 0..SHARE {
+        let written = actor.patch(&made.id, notes("b")).await;
+        written.expect("can be written");
+    }
 }
 
 #[tokio::test]
