@@ -8,7 +8,9 @@
 -- The wall is where it was, in the functions: each key names its organization, or none
 -- where it is a Super Admin's, and only a row that has both is answered. The login role
 -- may read the views but not use their schema, so it cannot name them: it reaches them
--- through the functions, whose bodies were bound to them here.
+-- through the functions, whose bodies were bound to them here. That is against what the
+-- service forgets; who writes statements of their own as the login role may take the
+-- platform's role as well, and a condition of theirs beside a call could see other rows.
 --
 -- read_clients and read_events stay: instances of the release before run on while this
 -- one starts.
