@@ -55,6 +55,7 @@ async fn the_role_of_a_group_has_walls_of_its_own() {
         "UPDATE organization_members SET user_id = gen_random_uuid()",
         "SELECT FROM client_totals",
         "SELECT FROM clients_by_key('{}', '{}', '{}', '{}', 1)",
+        "SELECT FROM events_by_key('{}', '{}')",
         "SELECT FROM by_key.clients",
     ] {
         let error = sql.batch_execute(refused).await.expect_err(refused);
