@@ -8,7 +8,7 @@ use crate::error::Problem;
 pub const MOST: usize = 100;
 
 /// A fragment of a name, an e-mail or a telephone number.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Search {
     /// As typed; `%` and `_` are plain characters.
     pub fragment: String,

@@ -1,9 +1,11 @@
 //! Lists of clients: filters, pages by number and by token.
 
+mod counted;
 mod statement;
 
 use diesel_async::RunQueryDsl;
 
+use self::counted::{Count, Key};
 use self::statement::{ListRow, Statement};
 use super::Repository;
 use super::rows::ClientRow;
@@ -15,8 +17,10 @@ use crate::domain::page::{Cursor, Order, OrderBy, Page, PageMeta, SortKey};
 use crate::domain::search::Search;
 use crate::error::Result;
 
+pub(super) use self::counted::Counted;
+
 /// Which clients; all conditions hold together.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct ClientFilter {
     /// A fragment of name, e-mail or phone.
     pub search: Option<Search>,
@@ -59,12 +63,50 @@ impl Repository {
         order: Order,
         position: Position,
     ) -> Result<ClientList> {
-        let statement = Statement::new(self.scope, filter, order, &position);
+        let counted = self.counted(filter);
+        let known = counted.as_ref().and_then(|key| {
+            let known = self.database.counted.get(key)?;
+            (known.suffices(&position) && is_read_in(order, filter)).then_some(known)
+        });
+        let statement =
+            Statement::new(self.scope, filter, order, &position).counts(counted.is_some(), known);
         let transaction = self.transaction(Mode::Snapshot).await?;
         let only = statement.load(&mut transaction.connection());
         let rows: Vec<ListRow> = transaction.alone(only).await?;
+        if let Some((key, count)) = counted.zip(rows.as_slice().first().and_then(count)) {
+            self.database.counted.keep(key, count, known);
+        }
         page(rows, order, &position)
     }
+
+    /// By what the count of a search is known, where it is worth knowing.
+    fn counted(&self, filter: &ClientFilter) -> Option<Key> {
+        let is_told = filter.assigned_to.is_none() && !filter.show_deleted;
+        let organization = self.scope.organization()?;
+        (filter.search.is_some() && is_told).then(|| (organization, filter.clone()))
+    }
+}
+
+/// Whether an index has the clients of a filter in this order, and no others between.
+fn is_read_in(order: Order, filter: &ClientFilter) -> bool {
+    let by_status = match order.by {
+        OrderBy::CreatedAt => true,
+        OrderBy::Name => filter.status.is_none(),
+        OrderBy::UpdatedAt => false,
+    };
+    by_status && filter.client_type.is_none()
+}
+
+/// What a search has counted, where it says so.
+fn count((found, .., told): &ListRow) -> Option<Count> {
+    let (mark, among) = *told;
+    let (mark, among) = mark.zip(among)?;
+    Some(Count {
+        found: *found,
+        among,
+        mark,
+        old: false,
+    })
 }
 
 fn page(mut rows: Vec<ListRow>, order: Order, position: &Position) -> Result<ClientList> {
@@ -87,7 +129,7 @@ fn page(mut rows: Vec<ListRow>, order: Order, position: &Position) -> Result<Cli
         .map(|last| cursor(last, order, page));
     let clients = rows
         .into_iter()
-        .filter_map(|(_, client, first_name, last_name, events)| {
+        .filter_map(|(_, client, first_name, last_name, events, _)| {
             let assignee = first_name.zip(last_name);
             client.map(|client| client.complete(assignee, events))
         })

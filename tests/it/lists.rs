@@ -1,5 +1,6 @@
 //! `ListClients`: which clients, in which order and on which page.
 
+mod counted;
 mod orders;
 mod pages;
 mod search;

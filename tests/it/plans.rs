@@ -208,6 +208,20 @@ async fn no_call_reads_every_client() {
         let condition = |line: &str| line.contains("Index Cond") && line.contains("mark_trigrams");
         assert_eq!(log.lines().any(condition), trigrams, "{search}");
     }
+    // Once it is counted, the page is read from where the list begins.
+    for order in &ORDERS[..4] {
+        let request = ListClientsRequest {
+            search: "g".to_owned(),
+            order_by: (*order).to_owned(),
+            ..Default::default()
+        };
+        let first = tenant.list(request.clone()).await;
+        let (again, log) = plans(tenant.list(request)).await;
+        assert_eq!(again.expect("a page"), first.expect("a page"), "{order}");
+        assert_eq!(too_much(&log), Vec::<String>::new(), "{order}");
+        let walked = log.contains("CTE walked") && !log.contains("Sort Key: clients.");
+        assert!(walked, "{order}: {log}");
+    }
     calls::all(&sql, (&tenant, &root), (&organization, &assignee)).await;
     single_rows(&tenant, &root, &organization, &assignee).await;
 

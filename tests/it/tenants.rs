@@ -25,7 +25,7 @@ const WITHOUT_RUST: &str = "
     ALTER TABLE client_totals RENAME TO client_totals_behind;
     CREATE VIEW client_totals WITH (security_invoker = true) AS
         SELECT nullif(current_setting('app.organization_id', true), '')::uuid AS organization_id,
-            grain, assigned, assigned_to_id, deleted, status, type, change
+            grain, assigned, assigned_to_id, deleted, status, type, change, mark
         FROM client_totals_behind;
     ALTER VIEW client_totals OWNER TO nvito_clients;
     GRANT SELECT ON client_totals TO nvito_clients_tenant, nvito_clients_platform;

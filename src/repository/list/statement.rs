@@ -11,6 +11,7 @@ use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{BigInt, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 
+use super::counted::{Count, FEW};
 use super::{ClientFilter, Position};
 use crate::domain::client::ClientType;
 use crate::domain::lifecycle::ClientStatus;
@@ -21,8 +22,16 @@ use crate::repository::rows::ClientRow;
 
 /// A row of the answer: the total, and a client of the page with the names of
 /// its assignee and the number of its events. An empty page has one row without
-/// a client, for the total.
-pub(super) type ListRow = (i64, Option<ClientRow>, Option<String>, Option<String>, i64);
+/// a client, for the total. Of a search that [counts](Statement::counts) and finds
+/// more than a few, of which writes the total is, and among how many.
+pub(super) type ListRow = (
+    i64,
+    Option<ClientRow>,
+    Option<String>,
+    Option<String>,
+    i64,
+    (Option<i64>, Option<i64>),
+);
 
 type Columns = <ClientRow as Selectable<Pg>>::SelectExpression;
 
@@ -56,6 +65,10 @@ pub(super) struct Statement<'a> {
     after: Option<&'a Cursor>,
     offset: i64,
     limit: i64,
+    /// Whether it says of which writes the total of a search is.
+    counts: bool,
+    /// What is known of that total.
+    known: Option<Count>,
     /// Of a client, in the order in which [`ClientRow`] reads them.
     columns: Columns,
 }
@@ -82,7 +95,20 @@ impl<'a> Statement<'a> {
             after,
             offset,
             limit: limit + 1,
+            counts: false,
+            known: None,
             columns: <ClientRow as Selectable<Pg>>::construct_selection(),
+        }
+    }
+
+    /// The same, of a search in one organization whose total is to be told with what
+    /// tells whether it still holds; and with what is `known` of it, where the order has
+    /// an index of its own.
+    pub(super) fn counts(self, counts: bool, known: Option<Count>) -> Self {
+        Self {
+            counts,
+            known,
+            ..self
         }
     }
 }
@@ -99,6 +125,7 @@ impl Query for Statement<'_> {
         Nullable<Text>,
         Nullable<Text>,
         BigInt,
+        (Nullable<BigInt>, Nullable<BigInt>),
     );
 }
 
@@ -106,7 +133,12 @@ impl QueryFragment<Pg> for Statement<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_sql("WITH ");
         match &self.filter.search {
-            Some(search) => self.found(search, out.reborrow())?,
+            Some(search) => {
+                if let Some(known) = &self.known {
+                    self.walked(search, known, out.reborrow())?;
+                }
+                self.found(search, out.reborrow())?;
+            }
             None => self.page(out.reborrow())?,
         }
         // Each page is completed row by row, by keys: LIMIT keeps the planner, which
@@ -114,7 +146,7 @@ impl QueryFragment<Pg> for Statement<'_> {
         out.push_sql(
             " SELECT total.clients, page.*, assignee.first_name, assignee.last_name, \
              (SELECT count(*) FROM events WHERE events.organization_id = page.organization_id \
-             AND events.client_id = page.id) \
+             AND events.client_id = page.id), total.mark, total.among \
              FROM (",
         );
         self.total(out.reborrow())?;
@@ -162,6 +194,9 @@ impl Statement<'_> {
         out.push_sql(", ");
         out.push_bind_param::<Nullable<Text>, _>(&search.digits)?;
         out.push_sql(") WHERE ");
+        if self.known.is_some() {
+            out.push_sql("NOT (SELECT holds FROM known) AND ");
+        }
         self.conditions(IN_CLIENTS, out.reborrow())?;
         out.push_sql("), page AS MATERIALIZED (SELECT ");
         self.columns.walk_ast(out.reborrow())?;
@@ -171,31 +206,114 @@ impl Statement<'_> {
             out.push_bind_param::<SqlUuid, _>(organization)?;
             out.push_sql(" AND ");
         }
-        out.push_sql("id = ANY (ARRAY(SELECT id FROM found WHERE true");
+        let (before, behind) = match self.known {
+            Some(_) => (
+                "SELECT id FROM walked WHERE (SELECT holds FROM known) UNION ALL (",
+                ")",
+            ),
+            None => ("", ""),
+        };
+        for part in [
+            "id = ANY (ARRAY(",
+            before,
+            "SELECT id FROM found WHERE true",
+        ] {
+            out.push_sql(part);
+        }
         self.cut(out.reborrow())?;
+        out.push_sql(behind);
         out.push_sql(")))");
         Ok(())
+    }
+
+    /// The page of a search whose total is known, if it still holds: from where the list
+    /// begins, until the page is full, through as many clients as were found at most.
+    fn walked<'b>(
+        &'b self,
+        search: &'b Search,
+        known: &'b Count,
+        mut out: AstPass<'_, 'b, Pg>,
+    ) -> QueryResult<()> {
+        out.push_sql("walked AS MATERIALIZED (SELECT id FROM (SELECT id, search_text FROM clients WHERE (SELECT bit_xor(mark)");
+        self.of_totals(out.reborrow())?;
+        out.push_sql(") = ");
+        out.push_bind_param::<BigInt, _>(&known.mark)?;
+        out.push_sql(" AND ");
+        self.conditions(IN_CLIENTS, out.reborrow())?;
+        self.after(out.reborrow())?;
+        self.ordered(out.reborrow());
+        out.push_sql(" LIMIT ");
+        out.push_bind_param::<BigInt, _>(&known.found)?;
+        // The LIMIT before bounds what is read, the one behind what is handed out.
+        out.push_sql(") AS clients WHERE search_text LIKE (SELECT search_pattern(");
+        out.push_bind_param::<Text, _>(&search.fragment)?;
+        out.push_sql(")) OR search_text LIKE (SELECT search_pattern(");
+        out.push_bind_param::<Nullable<Text>, _>(&search.digits)?;
+        out.push_sql(")) LIMIT ");
+        self.limited(out.reborrow())?;
+        out.push_sql("), known AS MATERIALIZED (SELECT count(*) = ");
+        out.push_bind_param::<BigInt, _>(&self.limit)?;
+        out.push_sql(" AS holds FROM walked), ");
+        Ok(())
+    }
+
+    /// The rows of the organization that totals are summed from, whoever looks after whom.
+    fn of_totals<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql(" FROM client_totals WHERE grain IN ('WRITE', 'ALL') AND organization_id = ");
+        out.push_bind_param::<Nullable<SqlUuid>, _>(&self.organization)
     }
 
     /// How many there are in all: what was found, or the sum that triggers keep
     /// (migration 0012).
     fn total<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         if self.filter.search.is_some() {
-            out.push_sql("SELECT count(*) AS clients FROM found");
-            return Ok(());
+            return self.counted(out);
         }
         let grain = match self.filter.assigned_to {
             Some(_) => "ASSIGNEE",
             None => "ALL",
         };
         for part in [
-            "SELECT coalesce(sum(change), 0) AS clients FROM client_totals WHERE grain IN ('WRITE', '",
+            "SELECT coalesce(sum(change), 0) AS clients, NULL::bigint AS mark, NULL::bigint AS among \
+             FROM client_totals WHERE grain IN ('WRITE', '",
             grain,
             "') AND ",
         ] {
             out.push_sql(part);
         }
         self.conditions(IN_TOTALS, out)
+    }
+
+    /// What was found in all; and of which writes that is, unless these are few, or it was
+    /// known before.
+    fn counted<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        let Some(known) = &self.known else {
+            out.push_sql("SELECT counted.clients, ");
+            return self.told(out);
+        };
+        out.push_sql("SELECT CASE WHEN (SELECT holds FROM known) THEN ");
+        out.push_bind_param::<BigInt, _>(&known.found)?;
+        out.push_sql(" ELSE counted.clients END AS clients, ");
+        self.told(out)
+    }
+
+    fn told<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        const COUNTED: &str = " FROM (SELECT count(*) AS clients FROM found) AS counted";
+        if !self.counts {
+            out.push_sql("NULL::bigint AS mark, NULL::bigint AS among");
+            out.push_sql(COUNTED);
+            return Ok(());
+        }
+        out.push_sql("told.mark, told.among");
+        out.push_sql(COUNTED);
+        out.push_sql(", LATERAL (SELECT bit_xor(mark) AS mark, sum(change) FILTER (WHERE ");
+        self.conditions(IN_TOTALS, out.reborrow())?;
+        out.push_sql(") AS among");
+        self.of_totals(out.reborrow())?;
+        out.push_sql(" AND counted.clients > ");
+        out.push_bind_param::<BigInt, _>(&FEW)?;
+        out.push_sql(") AS told");
+        Ok(())
     }
 
     /// The filters, in columns that clients, what a search finds, and the totals
@@ -232,29 +350,42 @@ impl Statement<'_> {
         Ok(())
     }
 
-    /// Where the page begins, its order and its length. The rows behind a cursor
-    /// are those of a row comparison, which an index on key and id answers from
-    /// where it points.
+    /// Where the page begins, its order and its length.
     fn cut<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        let (key, direction) = (self.key(), self.direction());
-        if let Some(cursor) = self.after {
-            out.push_sql(" AND (");
-            out.push_sql(key);
-            let less = if self.order.descending { "<" } else { ">" };
-            out.push_sql(", id) ");
-            out.push_sql(less);
-            out.push_sql(" (");
-            match &cursor.key {
-                SortKey::Time(time) => out.push_bind_param::<Timestamptz, _>(time)?,
-                SortKey::Name(name) => out.push_bind_param::<Text, _>(name)?,
-            }
-            out.push_sql(", ");
-            out.push_bind_param::<SqlUuid, _>(&cursor.id)?;
-            out.push_sql(")");
-        }
-        for part in [" ORDER BY ", key, direction, ", id", direction, " LIMIT "] {
+        self.after(out.reborrow())?;
+        self.ordered(out.reborrow());
+        out.push_sql(" LIMIT ");
+        self.limited(out)
+    }
+
+    /// The rows behind a cursor are those of a row comparison, which an index on key and
+    /// id answers from where it points.
+    fn after<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        let Some(cursor) = self.after else {
+            return Ok(());
+        };
+        let less = if self.order.descending { "<" } else { ">" };
+        for part in [" AND (", self.key(), ", id) ", less, " ("] {
             out.push_sql(part);
         }
+        match &cursor.key {
+            SortKey::Time(time) => out.push_bind_param::<Timestamptz, _>(time)?,
+            SortKey::Name(name) => out.push_bind_param::<Text, _>(name)?,
+        }
+        out.push_sql(", ");
+        out.push_bind_param::<SqlUuid, _>(&cursor.id)?;
+        out.push_sql(")");
+        Ok(())
+    }
+
+    fn ordered(&self, mut out: AstPass<'_, '_, Pg>) {
+        let (key, direction) = (self.key(), self.direction());
+        for part in [" ORDER BY ", key, direction, ", id", direction] {
+            out.push_sql(part);
+        }
+    }
+
+    fn limited<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_bind_param::<BigInt, _>(&self.limit)?;
         if self.after.is_none() {
             out.push_sql(" OFFSET ");

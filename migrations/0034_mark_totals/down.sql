@@ -1,0 +1,69 @@
+SET LOCAL ROLE nvito_clients_platform;
+GRANT EXECUTE ON FUNCTION count_clients() TO SESSION_USER;
+RESET ROLE;
+DROP TRIGGER count_changed ON clients;
+CREATE TRIGGER count_changed AFTER UPDATE ON clients FOR EACH ROW
+    WHEN (ROW (OLD.organization_id, OLD.deleted_at IS NULL, OLD.status, OLD.type, OLD.assigned_to_id)
+        IS DISTINCT FROM ROW (NEW.organization_id, NEW.deleted_at IS NULL, NEW.status, NEW.type, NEW.assigned_to_id))
+    EXECUTE FUNCTION count_clients();
+SET LOCAL ROLE nvito_clients_platform;
+REVOKE EXECUTE ON FUNCTION count_clients() FROM SESSION_USER;
+RESET ROLE;
+
+GRANT CREATE ON SCHEMA public TO nvito_clients_platform;
+SET LOCAL ROLE nvito_clients_platform;
+
+CREATE OR REPLACE FUNCTION fold_client_totals(tenant uuid) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+    SET plan_cache_mode = force_generic_plan
+    AS $$
+DECLARE
+    left_over integer;
+BEGIN
+    -- A snapshot of before would not see who folded meanwhile.
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RETURN 0;
+    END IF;
+    WITH written AS (
+        SELECT DISTINCT total.assigned, total.assigned_to_id, total.deleted, total.status, total.type
+        FROM public.client_totals AS total
+        WHERE total.organization_id = tenant AND total.grain = 'WRITE'),
+    locked AS MATERIALIZED (
+        SELECT total.ctid AS place
+        FROM public.client_totals AS total
+        WHERE total.organization_id = tenant
+          AND (total.grain IN ('WRITE', 'ALL')
+            OR total.grain = 'ASSIGNEE' AND EXISTS (
+                SELECT FROM written
+                WHERE (written.assigned, written.assigned_to_id, written.deleted, written.status, written.type)
+                    = (total.assigned, total.assigned_to_id, total.deleted, total.status, total.type)))
+        FOR UPDATE SKIP LOCKED),
+    gone AS (
+        DELETE FROM public.client_totals AS total
+        WHERE total.ctid = ANY (ARRAY(SELECT locked.place FROM locked))
+        RETURNING total.*)
+    INSERT INTO public.client_totals (organization_id, grain, assigned, assigned_to_id, deleted, status, type, change)
+    SELECT tenant, 'ASSIGNEE', gone.assigned, gone.assigned_to_id, gone.deleted, gone.status, gone.type,
+        sum(gone.change)
+    FROM gone
+    WHERE gone.grain IN ('WRITE', 'ASSIGNEE')
+    GROUP BY 3, 4, 5, 6, 7
+    HAVING sum(gone.change) <> 0
+    UNION ALL
+    SELECT tenant, 'ALL', false, '00000000-0000-0000-0000-000000000000'::uuid, gone.deleted, gone.status, gone.type,
+        sum(gone.change)
+    FROM gone
+    WHERE gone.grain IN ('WRITE', 'ALL')
+    GROUP BY 5, 6, 7
+    HAVING sum(gone.change) <> 0;
+    GET DIAGNOSTICS left_over = ROW_COUNT;
+    RETURN left_over;
+END
+$$;
+RESET ROLE;
+REVOKE CREATE ON SCHEMA public FROM nvito_clients_platform;
+
+-- Sums of nothing were kept for their marks.
+DELETE FROM client_totals WHERE grain = 'ALL' AND change = 0;
+ALTER TABLE client_totals DROP COLUMN mark;
