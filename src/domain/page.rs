@@ -97,7 +97,7 @@ pub struct PageMeta {
 }
 
 /// What a list is ordered by; ties end on the id, in the same direction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Order {
     /// The key.
     pub by: OrderBy,
@@ -106,7 +106,7 @@ pub struct Order {
 }
 
 /// The keys a list of clients may be ordered by (api.md, decision 6).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum OrderBy {
     /// When the client was created.
     CreatedAt,

@@ -17,7 +17,7 @@ use crate::domain::page::{Cursor, Order, OrderBy, Page, PageMeta, SortKey};
 use crate::domain::search::Search;
 use crate::error::Result;
 
-pub(super) use self::counted::Counted;
+pub(super) use self::counted::Counts;
 
 /// Which clients; all conditions hold together.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -63,50 +63,44 @@ impl Repository {
         order: Order,
         position: Position,
     ) -> Result<ClientList> {
-        let counted = self.counted(filter);
-        let known = counted.as_ref().and_then(|key| {
-            let known = self.database.counted.get(key)?;
-            (known.suffices(&position) && is_read_in(order, filter)).then_some(known)
-        });
-        let statement =
-            Statement::new(self.scope, filter, order, &position).counts(counted.is_some(), known);
+        let key = self.countable(filter, order);
+        let counts = &self.database.counts;
+        let known = key.as_ref().and_then(|key| counts.known(key, &position));
+        let statement = Statement::new(self.scope, filter, order, &position);
+        let statement = statement.counting(key.is_some(), known);
         let transaction = self.transaction(Mode::Snapshot).await?;
         let only = statement.load(&mut transaction.connection());
         let rows: Vec<ListRow> = transaction.alone(only).await?;
-        if let Some((key, count)) = counted.zip(rows.as_slice().first().and_then(count)) {
-            self.database.counted.keep(key, count, known);
+        if let Some((key, count)) = key.zip(rows.as_slice().first().and_then(count)) {
+            counts.keep(key, &position, count, known);
         }
         page(rows, order, &position)
     }
 
-    /// By what the count of a search is known, where it is worth knowing.
-    fn counted(&self, filter: &ClientFilter) -> Option<Key> {
-        let is_told = filter.assigned_to.is_none() && !filter.show_deleted;
-        let organization = self.scope.organization()?;
-        (filter.search.is_some() && is_told).then(|| (organization, filter.clone()))
+    /// By what the count of a search is known, where it is of use: where an index has the
+    /// clients of the filter in this order, and no others between.
+    fn countable(&self, filter: &ClientFilter, order: Order) -> Option<Key> {
+        let is_in_order = match order.by {
+            OrderBy::CreatedAt => true,
+            OrderBy::Name => filter.status.is_none(),
+            OrderBy::UpdatedAt => false,
+        };
+        let is_countable = filter.search.is_some()
+            && filter.client_type.is_none()
+            && filter.assigned_to.is_none()
+            && !filter.show_deleted
+            && is_in_order;
+        let organization = self.scope.organization().filter(|_| is_countable)?;
+        Some((organization, filter.clone(), order))
     }
 }
 
-/// Whether an index has the clients of a filter in this order, and no others between.
-fn is_read_in(order: Order, filter: &ClientFilter) -> bool {
-    let by_status = match order.by {
-        OrderBy::CreatedAt => true,
-        OrderBy::Name => filter.status.is_none(),
-        OrderBy::UpdatedAt => false,
-    };
-    by_status && filter.client_type.is_none()
-}
-
-/// What a search has counted, where it says so.
-fn count((found, .., told): &ListRow) -> Option<Count> {
-    let (mark, among) = *told;
+/// What a search has counted, where it says of which writes that is.
+fn count((found, .., state): &ListRow) -> Option<Count> {
+    let (mark, among) = *state;
     let (mark, among) = mark.zip(among)?;
-    Some(Count {
-        found: *found,
-        among,
-        mark,
-        old: false,
-    })
+    let found = *found;
+    Some(Count { found, among, mark })
 }
 
 fn page(mut rows: Vec<ListRow>, order: Order, position: &Position) -> Result<ClientList> {

@@ -48,7 +48,7 @@ diesel::table! {
         id -> Int8,
         /// How many came, or went where it is below zero.
         change -> Int4,
-        /// Drawn at random for each row of WRITE; bit_xor of those it adds up in ALL, 0 in ASSIGNEE. So bit_xor over the WRITE and ALL of an organization tells one set of writes from any other, of which clients there are, which are deleted and what a search looks in.
+        /// Drawn at random for each row of WRITE; bit_xor of those it adds up in ALL, 0 in ASSIGNEE. So bit_xor over the WRITE and ALL of an organization tells one set of writes from any other, of which clients there are, how they are counted and what a search looks in; 0 where there was none yet.
         mark -> Int8,
     }
 }

@@ -22,8 +22,8 @@ use crate::repository::rows::ClientRow;
 
 /// A row of the answer: the total, and a client of the page with the names of
 /// its assignee and the number of its events. An empty page has one row without
-/// a client, for the total. Of a search that [counts](Statement::counts) and finds
-/// more than a few, of which writes the total is, and among how many.
+/// a client, for the total. Of a search that is [`counting`](Statement::counting) and has
+/// counted more than a few: the mark of the writes before it, and among how many they are.
 pub(super) type ListRow = (
     i64,
     Option<ClientRow>,
@@ -65,9 +65,9 @@ pub(super) struct Statement<'a> {
     after: Option<&'a Cursor>,
     offset: i64,
     limit: i64,
-    /// Whether it says of which writes the total of a search is.
-    counts: bool,
-    /// What is known of that total.
+    /// Whether a search tells of which writes its count is.
+    counting: bool,
+    /// What is known of that count.
     known: Option<Count>,
     /// Of a client, in the order in which [`ClientRow`] reads them.
     columns: Columns,
@@ -95,18 +95,17 @@ impl<'a> Statement<'a> {
             after,
             offset,
             limit: limit + 1,
-            counts: false,
+            counting: false,
             known: None,
             columns: <ClientRow as Selectable<Pg>>::construct_selection(),
         }
     }
 
-    /// The same, of a search in one organization whose total is to be told with what
-    /// tells whether it still holds; and with what is `known` of it, where the order has
-    /// an index of its own.
-    pub(super) fn counts(self, counts: bool, known: Option<Count>) -> Self {
+    /// The same, of a search in one organization, in an order that an index has: whether
+    /// it tells of which writes its count is, and what is `known` of that count.
+    pub(super) fn counting(self, counting: bool, known: Option<Count>) -> Self {
         Self {
-            counts,
+            counting,
             known,
             ..self
         }
@@ -226,7 +225,7 @@ impl Statement<'_> {
         Ok(())
     }
 
-    /// The page of a search whose total is known, if it still holds: from where the list
+    /// The page of a search whose count is known, if that holds: from where the list
     /// begins, until the page is full, through as many clients as were found at most.
     fn walked<'b>(
         &'b self,
@@ -234,7 +233,13 @@ impl Statement<'_> {
         known: &'b Count,
         mut out: AstPass<'_, 'b, Pg>,
     ) -> QueryResult<()> {
-        out.push_sql("walked AS MATERIALIZED (SELECT id FROM (SELECT id, search_text FROM clients WHERE (SELECT bit_xor(mark)");
+        for part in [
+            "walked AS MATERIALIZED (SELECT id FROM (SELECT id, ",
+            self.key(),
+            ", search_text FROM clients WHERE (SELECT bit_xor(mark)",
+        ] {
+            out.push_sql(part);
+        }
         self.of_totals(out.reborrow())?;
         out.push_sql(") = ");
         out.push_bind_param::<BigInt, _>(&known.mark)?;
@@ -242,14 +247,17 @@ impl Statement<'_> {
         self.conditions(IN_CLIENTS, out.reborrow())?;
         self.after(out.reborrow())?;
         self.ordered(out.reborrow());
+        // What is read, and further below what is handed out.
         out.push_sql(" LIMIT ");
         out.push_bind_param::<BigInt, _>(&known.found)?;
-        // The LIMIT before bounds what is read, the one behind what is handed out.
-        out.push_sql(") AS clients WHERE search_text LIKE (SELECT search_pattern(");
+        // As search_clients finds them.
+        out.push_sql(") AS clients WHERE (search_text LIKE (SELECT search_pattern(");
         out.push_bind_param::<Text, _>(&search.fragment)?;
         out.push_sql(")) OR search_text LIKE (SELECT search_pattern(");
         out.push_bind_param::<Nullable<Text>, _>(&search.digits)?;
-        out.push_sql(")) LIMIT ");
+        out.push_sql(")))");
+        self.ordered(out.reborrow());
+        out.push_sql(" LIMIT ");
         self.limited(out.reborrow())?;
         out.push_sql("), known AS MATERIALIZED (SELECT count(*) = ");
         out.push_bind_param::<BigInt, _>(&self.limit)?;
@@ -267,7 +275,7 @@ impl Statement<'_> {
     /// (migration 0012).
     fn total<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         if self.filter.search.is_some() {
-            return self.counted(out);
+            return self.count(out);
         }
         let grain = match self.filter.assigned_to {
             Some(_) => "ASSIGNEE",
@@ -284,35 +292,34 @@ impl Statement<'_> {
         self.conditions(IN_TOTALS, out)
     }
 
-    /// What was found in all; and of which writes that is, unless these are few, or it was
-    /// known before.
-    fn counted<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        let Some(known) = &self.known else {
-            out.push_sql("SELECT counted.clients, ");
-            return self.told(out);
-        };
-        out.push_sql("SELECT CASE WHEN (SELECT holds FROM known) THEN ");
-        out.push_bind_param::<BigInt, _>(&known.found)?;
-        out.push_sql(" ELSE counted.clients END AS clients, ");
-        self.told(out)
-    }
-
-    fn told<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        const COUNTED: &str = " FROM (SELECT count(*) AS clients FROM found) AS counted";
-        if !self.counts {
-            out.push_sql("NULL::bigint AS mark, NULL::bigint AS among");
-            out.push_sql(COUNTED);
-            return Ok(());
+    /// How many were found in all, and of which writes that is, unless it was known or
+    /// these are few.
+    fn count<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("SELECT ");
+        if let Some(known) = &self.known {
+            out.push_sql("CASE WHEN (SELECT holds FROM known) THEN ");
+            out.push_bind_param::<BigInt, _>(&known.found)?;
+            out.push_sql(" ELSE counted.clients END AS clients");
+        } else {
+            out.push_sql("counted.clients");
         }
-        out.push_sql("told.mark, told.among");
-        out.push_sql(COUNTED);
-        out.push_sql(", LATERAL (SELECT bit_xor(mark) AS mark, sum(change) FILTER (WHERE ");
-        self.conditions(IN_TOTALS, out.reborrow())?;
-        out.push_sql(") AS among");
-        self.of_totals(out.reborrow())?;
-        out.push_sql(" AND counted.clients > ");
-        out.push_bind_param::<BigInt, _>(&FEW)?;
-        out.push_sql(") AS told");
+        out.push_sql(if self.counting {
+            ", state.mark, state.among"
+        } else {
+            ", NULL::bigint AS mark, NULL::bigint AS among"
+        });
+        out.push_sql(" FROM (SELECT count(*) AS clients FROM found) AS counted");
+        if self.counting {
+            out.push_sql(
+                ", LATERAL (SELECT nullif(bit_xor(mark), 0) AS mark, sum(change) FILTER (WHERE ",
+            );
+            self.conditions(IN_TOTALS, out.reborrow())?;
+            out.push_sql(") AS among");
+            self.of_totals(out.reborrow())?;
+            out.push_sql(" AND counted.clients > ");
+            out.push_bind_param::<BigInt, _>(&FEW)?;
+            out.push_sql(") AS state");
+        }
         Ok(())
     }
 

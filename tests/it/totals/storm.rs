@@ -4,7 +4,7 @@ use nvito_clients::grpc::proto::{
     ClientPatch, ClientStatus, CreateClientRequest, ListClientsRequest, ReassignClientsRequest,
 };
 
-use super::{WRONG, number};
+use super::{MARK, WRONG, number};
 use crate::support::{Actor, App, Org, at_once, client};
 
 /// One writer's steps through the lives of its own clients, in an organization
@@ -132,7 +132,9 @@ async fn totals_are_exact_whoever_writes_at_once() {
         assert_every_total(&app, org, people).await;
     }
 
+    let mark = number(&watching, MARK).await;
     number(&folding, "SELECT fold_client_totals()::bigint").await;
+    assert_eq!(number(&watching, MARK).await, mark, "nobody writes");
     // Two at once may have left a kind two sums: its next write makes one of them.
     let noted = "SELECT count(*) FROM client_totals WHERE grain = 'WRITE'";
     assert_eq!(number(&watching, noted).await, 0);
