@@ -68,8 +68,10 @@ impl Seen<'_> {
             let phone = client.phone.as_deref().unwrap_or_default();
             let email = client.email.as_deref().unwrap_or_default();
             let texts = [&client.name, email, phone].map(folded);
+            // The digits of a number are looked for in an e-mail as well.
             let held = texts.iter().any(|text| text.contains(&term))
-                || (!number.is_empty() && digits(phone).contains(&number));
+                || (!number.is_empty()
+                    && (digits(phone).contains(&number) || email.contains(&number)));
             sure!(held, "{:?} is found for {search:?}", client.id);
         }
         let id = self
