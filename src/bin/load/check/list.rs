@@ -67,11 +67,14 @@ impl Seen<'_> {
         for client in clients {
             let phone = client.phone.as_deref().unwrap_or_default();
             let email = client.email.as_deref().unwrap_or_default();
-            let texts = [&client.name, email, phone].map(folded);
-            // The digits of a number are looked for in an e-mail as well.
+            let e164 = client.phone_e164.as_deref().unwrap_or_default();
+            let texts = [&client.name, email, phone, e164].map(folded);
+            // The digits of a number are looked for in all of them as well.
             let held = texts.iter().any(|text| text.contains(&term))
                 || (!number.is_empty()
-                    && (digits(phone).contains(&number) || email.contains(&number)));
+                    && [email, &digits(phone), e164]
+                        .iter()
+                        .any(|text| text.contains(&number)));
             sure!(held, "{:?} is found for {search:?}", client.id);
         }
         let id = self
