@@ -1,14 +1,26 @@
 GRANT CREATE ON SCHEMA public TO nvito_clients_platform;
-SET LOCAL ROLE nvito_clients_platform;
-GRANT EXECUTE ON FUNCTION count_clients() TO SESSION_USER;
-RESET ROLE;
+DO $$
+DECLARE
+    login name := current_user;
+BEGIN
+    SET LOCAL ROLE nvito_clients_platform;
+    EXECUTE format('GRANT EXECUTE ON FUNCTION public.count_clients() TO %I', login);
+    RESET ROLE;
+END
+$$;
 CREATE OR REPLACE TRIGGER count_changed AFTER UPDATE ON clients FOR EACH ROW
     WHEN (ROW (OLD.organization_id, OLD.deleted_at IS NULL, OLD.status, OLD.type, OLD.assigned_to_id)
         IS DISTINCT FROM ROW (NEW.organization_id, NEW.deleted_at IS NULL, NEW.status, NEW.type, NEW.assigned_to_id))
     EXECUTE FUNCTION count_clients();
 COMMENT ON TRIGGER count_changed ON clients IS NULL;
-SET LOCAL ROLE nvito_clients_platform;
-REVOKE EXECUTE ON FUNCTION count_clients() FROM SESSION_USER;
+DO $$
+DECLARE
+    login name := current_user;
+BEGIN
+    SET LOCAL ROLE nvito_clients_platform;
+    EXECUTE format('REVOKE EXECUTE ON FUNCTION public.count_clients() FROM %I', login);
+END
+$$;
 
 CREATE OR REPLACE FUNCTION count_clients() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER

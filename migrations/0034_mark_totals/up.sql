@@ -5,8 +5,14 @@
 -- Functions are replaced by their owner, who could have made them. EXECUTE is asked for
 -- where a trigger is made, and not where it fires.
 GRANT CREATE ON SCHEMA public TO nvito_clients_platform;
-SET LOCAL ROLE nvito_clients_platform;
-GRANT EXECUTE ON FUNCTION count_clients() TO SESSION_USER;
+DO $$
+DECLARE
+    login name := current_user;
+BEGIN
+    SET LOCAL ROLE nvito_clients_platform;
+    EXECUTE format('GRANT EXECUTE ON FUNCTION public.count_clients() TO %I', login);
+END
+$$;
 
 -- As in migration 0027, and of what a search looks in there is a row as well.
 CREATE OR REPLACE FUNCTION count_clients() RETURNS trigger
@@ -132,7 +138,13 @@ ALTER TABLE client_totals ALTER COLUMN mark SET DEFAULT uuid_hash_extended(gen_r
 COMMENT ON COLUMN client_totals.mark IS
     'Drawn at random for each row of WRITE; bit_xor of those it adds up in ALL, 0 in ASSIGNEE. So bit_xor over the WRITE and ALL of an organization tells one set of writes from any other, of which clients there are, how they are counted and what a search looks in; 0 where there was none yet.';
 
-SET LOCAL ROLE nvito_clients_platform;
-REVOKE EXECUTE ON FUNCTION count_clients() FROM SESSION_USER;
-RESET ROLE;
+DO $$
+DECLARE
+    login name := current_user;
+BEGIN
+    SET LOCAL ROLE nvito_clients_platform;
+    EXECUTE format('REVOKE EXECUTE ON FUNCTION public.count_clients() FROM %I', login);
+    RESET ROLE;
+END
+$$;
 REVOKE CREATE ON SCHEMA public FROM nvito_clients_platform;

@@ -17,7 +17,7 @@ use crate::domain::page::{Cursor, Order, OrderBy, Page, PageMeta, SortKey};
 use crate::domain::search::Search;
 use crate::error::Result;
 
-pub(super) use self::counted::Counts;
+pub(super) use self::counted::Counted;
 
 /// Which clients; all conditions hold together.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -64,15 +64,19 @@ impl Repository {
         position: Position,
     ) -> Result<ClientList> {
         let key = self.countable(filter, order);
-        let counts = &self.database.counts;
-        let known = key.as_ref().and_then(|key| counts.known(key, &position));
+        let counted = &self.database.counted;
+        let known = key.as_ref().and_then(|key| counted.known(key, &position));
         let statement = Statement::new(self.scope, filter, order, &position);
         let statement = statement.counting(key.is_some(), known);
         let transaction = self.transaction(Mode::Snapshot).await?;
         let only = statement.load(&mut transaction.connection());
         let rows: Vec<ListRow> = transaction.alone(only).await?;
-        if let Some((key, count)) = key.zip(rows.as_slice().first().and_then(count)) {
-            counts.keep(key, &position, count, known);
+        if let Some((key, row)) = key.zip(rows.as_slice().first()) {
+            match (count(row), known) {
+                (Some(count), _) => counted.keep(key, &position, count, known),
+                (None, Some(known)) if row.0 != known.found => counted.forget(&key),
+                (None, _) => {}
+            }
         }
         page(rows, order, &position)
     }

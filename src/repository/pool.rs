@@ -20,7 +20,7 @@ use super::connect::{cancel, connect};
 use super::gather::{Gather, Reads};
 use super::group::{Change, Creation, Writes};
 use super::idempotency::{self, FORGOTTEN_AT_ONCE};
-use super::list::Counts;
+use super::list::Counted;
 use super::schema::clients;
 use super::scope::Mode;
 use super::share::{Shares, Turn, Whose};
@@ -63,8 +63,8 @@ pub struct Database {
     /// Writes, of several callers in one transaction.
     pub(super) creations: Gather<Writes<Creation>>,
     pub(super) changes: Gather<Writes<Change>>,
-    /// What searches have counted.
-    pub(super) counts: Counts,
+    /// What searches have counted, as long as it holds.
+    pub(super) counted: Counted,
     /// Told of each write, as most leave something to sort in
     /// ([`keep_sorted`](Self::keep_sorted)).
     pub(super) written: Arc<Notify>,
@@ -188,7 +188,7 @@ impl Database {
             events: Gather::default(),
             creations: Gather::default(),
             changes: Gather::default(),
-            counts: Counts::default(),
+            counted: Counted::default(),
             written: Arc::default(),
         }
     }

@@ -3,6 +3,7 @@
 
 mod storm;
 
+use diesel_migrations::MigrationHarness;
 use nvito_clients::grpc::proto::ReassignClientsRequest;
 use nvito_clients::repository::{Database, migrations};
 use tokio_postgres::Client as Sql;
@@ -232,4 +233,56 @@ async fn clients_of_before_are_counted() {
     .await;
     assert_eq!(number(&sql, WRONG).await, 0);
     pool.close().await;
+}
+
+/// Migration 0034: whoever reads a list goes on beside it, and a step back leaves no row
+/// of nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn marks_come_beside_readers_and_go_without_a_trace() {
+    let cluster = Cluster::get();
+    let database = cluster.empty_database().await;
+    cluster.migrate_to(&database, "0033").await;
+    let (reader, sql) = (
+        cluster.superuser(&database).await,
+        cluster.superuser(&database).await,
+    );
+    let read = "BEGIN; SET LOCAL lock_timeout = '5s'; SELECT FROM clients";
+    reader.batch_execute(read).await.expect("a reader");
+    let settings = cluster.service(&database);
+    let migrating = tokio::spawn(async move { migrations::run(&settings).await });
+    // It holds what it takes of clients and is about to take, or has, the totals.
+    until(async || {
+        let held = "SELECT count(*) FROM pg_locks
+            WHERE relation = 'clients'::regclass AND mode = 'ShareRowExclusiveLock' AND granted
+            UNION ALL SELECT count(*) FROM pg_attribute
+            WHERE attrelid = 'client_totals'::regclass AND attname = 'mark' ORDER BY 1 DESC LIMIT 1";
+        number(&sql, held).await > 0
+    })
+    .await;
+    reader
+        .batch_execute("SELECT FROM client_totals; COMMIT")
+        .await
+        .expect("nobody waits for it in a ring");
+    let migrated = migrating.await.expect("no panic").expect("up");
+    assert!(!migrated.is_empty());
+
+    sql.batch_execute(
+        "INSERT INTO organizations SELECT gen_random_uuid(), 'Una';
+         INSERT INTO clients (id, organization_id, name) SELECT gen_random_uuid(), id, 'Ana' FROM organizations;
+         SELECT fold_client_totals();
+         SET app.totals_folded = 'on';
+         UPDATE clients SET name = 'Eva'",
+    )
+    .await
+    .expect("written");
+    let nothing = "SELECT count(*) FROM client_totals WHERE change = 0";
+    assert_eq!(number(&sql, nothing).await, 1);
+    let mut harness = cluster.harness(&database).await;
+    let reverted = tokio::task::block_in_place(|| {
+        let back = harness.revert_last_migration(migrations::MIGRATIONS);
+        back.expect("down").to_string()
+    });
+    assert_eq!(reverted, "0034");
+    assert_eq!(number(&sql, nothing).await, 0);
+    assert_eq!(number(&sql, WRONG).await, 0);
 }

@@ -19,9 +19,9 @@ use super::{ClientFilter, Position};
 use crate::domain::ids::OrganizationId;
 use crate::domain::page::Order;
 
-/// Counts that are kept, each a few hundred bytes; of all organizations, as who pushes out
-/// another's costs them one search.
-const KEPT: NonZeroUsize = NonZeroUsize::new(4096).unwrap();
+/// Most counts that are remembered, each a few hundred bytes; of all organizations, as
+/// who pushes out another's costs them one search.
+const MOST: NonZeroUsize = NonZeroUsize::new(4096).unwrap();
 /// So many are counted anew each time: it takes no longer than to find out whether the
 /// count holds.
 pub(super) const FEW: i64 = 200;
@@ -42,55 +42,76 @@ pub(super) struct Count {
 }
 
 impl Count {
-    /// Whether a page is likely to be full before as many clients are read as were found,
-    /// with these all over the list; to find and count them again takes as long.
-    fn suffices(&self, position: &Position) -> bool {
-        let until = match position {
-            Position::Page(page) => page.offset().saturating_add(page.limit),
-            Position::After(_, limit) => *limit,
-        };
-        let read = until.saturating_add(1).saturating_mul(self.among) / self.found.max(1);
+    /// Whether the list is likely to have so many of those who were found among as many
+    /// of its clients as were found, where it is read to find them: to find and count them
+    /// all takes as long. With a quarter to spare, as they are not evenly all over it.
+    fn suffices(&self, depth: i64) -> bool {
+        let read = depth.saturating_mul(self.among) / self.found.max(1);
         read.saturating_mul(4) <= self.found.saturating_mul(3)
     }
 }
 
-/// A count, and how it served.
-#[derive(Debug, Clone, Copy)]
-struct Kept {
-    count: Count,
-    /// A page was not full by then: those who were found are not where the list begins.
-    failed: bool,
+/// How many of those who are found a page takes from where it begins to be read, and one
+/// more by which it knows of the next.
+fn depth(position: &Position) -> i64 {
+    let until = match position {
+        Position::Page(page) => page.offset().saturating_add(page.limit),
+        Position::After(_, limit) => *limit,
+    };
+    until.saturating_add(1)
 }
 
-/// The counts of one database.
-#[derive(Clone)]
-pub(in crate::repository) struct Counts(Arc<Mutex<LruCache<Key, Kept>>>);
+/// A count, and how far it has served.
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    count: Count,
+    /// So deep a page was not full by then, from where the list begins: those who are
+    /// found are further behind.
+    failed: Option<i64>,
+}
 
-impl Default for Counts {
+/// The counts that one database's searches are remembered by.
+#[derive(Clone)]
+pub(in crate::repository) struct Counted(Arc<Mutex<LruCache<Key, Entry>>>);
+
+impl Default for Counted {
     fn default() -> Self {
-        Self(Arc::new(Mutex::new(LruCache::new(KEPT))))
+        Self(Arc::new(Mutex::new(LruCache::new(MOST))))
     }
 }
 
-impl Counts {
+impl Counted {
     /// A count that may still hold, where it is of use for the page.
     pub(super) fn known(&self, key: &Key, position: &Position) -> Option<Count> {
-        let kept = *self.kept().get(key)?;
-        (!kept.failed && kept.count.suffices(position)).then_some(kept.count)
+        let Entry { count, failed } = *self.entries().get(key)?;
+        let depth = depth(position);
+        let may = failed.is_none_or(|failed| depth < failed) && count.suffices(depth);
+        may.then_some(count)
     }
 
-    /// Keeps what a search for the page has counted, `known` or not.
+    /// Remembers what a search for the page has counted, which had brought what was
+    /// `known`.
     pub(super) fn keep(&self, key: Key, position: &Position, count: Count, known: Option<Count>) {
-        // It held, and everything was counted all the same. After a cursor that is the
-        // end of the list as well, and says nothing of its beginning.
+        // It held, and all were counted for want of a full page. After a cursor that is
+        // the end of the list as well, and says nothing of its beginning.
         let failed = known == Some(count) && matches!(position, Position::Page(_));
-        let mut kept = self.kept();
-        let before = kept.get(&key).filter(|before| before.count == count);
-        let failed = failed || before.is_some_and(|before| before.failed);
-        kept.put(key, Kept { count, failed });
+        let failed = failed.then(|| depth(position));
+        let mut entries = self.entries();
+        let before = entries.get(&key).filter(|before| before.count == count);
+        let failed = before
+            .and_then(|before| before.failed)
+            .into_iter()
+            .chain(failed)
+            .min();
+        entries.put(key, Entry { count, failed });
     }
 
-    fn kept(&self) -> MutexGuard<'_, LruCache<Key, Kept>> {
+    /// Forgets what does not hold, where there is nothing to remember instead.
+    pub(super) fn forget(&self, key: &Key) {
+        self.entries().pop(key);
+    }
+
+    fn entries(&self) -> MutexGuard<'_, LruCache<Key, Entry>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -119,45 +140,60 @@ mod tests {
 
     #[test]
     fn a_page_is_looked_for_where_that_reads_less_than_all_that_is_found() {
-        assert!(COUNT.suffices(&page(1)));
-        assert!(COUNT.suffices(&page(3)));
-        assert!(!COUNT.suffices(&page(4)), "820 clients");
-        assert!(COUNT.suffices(&after(36)) && !COUNT.suffices(&after(37)));
+        let suffices = |count: Count, position| count.suffices(depth(&position));
+        assert!(suffices(COUNT, page(1)));
+        assert!(suffices(COUNT, page(3)));
+        assert!(!suffices(COUNT, page(4)), "820 clients");
+        assert!(suffices(COUNT, after(36)) && !suffices(COUNT, after(37)));
         let found = |found| Count { found, ..COUNT };
-        assert!(!found(400).suffices(&page(1)), "550 clients");
-        assert!(!found(0).suffices(&page(1)));
-        assert!(found(20_000).suffices(&page(1499)));
-        assert!(!found(20_000).suffices(&page(1500)));
+        assert!(!suffices(found(400), page(1)), "550 clients");
+        assert!(!suffices(found(0), page(1)));
+        assert!(suffices(found(20_000), page(1499)));
+        assert!(!suffices(found(20_000), page(1500)));
     }
 
     /// Searches one after the other, as a list makes them, whose walks fail: which of them
     /// brought what is known.
-    fn searched(counts: &Counts, pages: &[Position], mark: i64) -> Vec<bool> {
-        let key = (
-            OrganizationId(Uuid::nil()),
-            ClientFilter::default(),
-            Order::default(),
-        );
+    fn searched(counted: &Counted, pages: &[Position], mark: i64) -> Vec<bool> {
+        let key = key();
         let search = |position: &Position| {
-            let known = counts.known(&key, position);
-            counts.keep(key.clone(), position, Count { mark, ..COUNT }, known);
+            let known = counted.known(&key, position);
+            counted.keep(key.clone(), position, Count { mark, ..COUNT }, known);
             known.is_some()
         };
         pages.iter().map(search).collect()
     }
 
+    fn key() -> Key {
+        (
+            OrganizationId(Uuid::nil()),
+            ClientFilter::default(),
+            Order::default(),
+        )
+    }
+
     #[test]
     fn what_failed_is_not_tried_again_until_something_is_written() {
-        let counts = Counts::default();
-        let pages = [page(1), page(1), page(1), page(4), page(2), after(10)];
-        let tried = [false, true, false, false, false, false];
-        assert_eq!(searched(&counts, &pages, 7), tried);
-        assert_eq!(searched(&counts, &pages, 8), tried);
+        let counted = Counted::default();
+        let pages = [
+            page(1),
+            page(2),
+            page(2),
+            page(4),
+            page(3),
+            page(1),
+            page(1),
+        ];
+        let tried = [false, true, false, false, false, true, false];
+        assert_eq!(searched(&counted, &pages, 7), tried);
+        assert_eq!(searched(&counted, &[page(1)], 7), [false]);
+        assert_eq!(searched(&counted, &pages, 8), tried);
 
         // A list has an end for who turns its pages, and its beginning is as it was.
         let pages = [page(1), after(10), page(1)];
-        assert_eq!(searched(&counts, &pages, 9), [false, true, true]);
-        let counts = Counts::default();
-        assert_eq!(searched(&counts, &pages, 7), [false, true, true]);
+        assert_eq!(searched(&counted, &pages, 9), [false, true, true]);
+
+        counted.forget(&key());
+        assert_eq!(counted.known(&key(), &page(1)), None);
     }
 }

@@ -1,9 +1,9 @@
 //! The one statement that is a list: total, page, and what completes its rows.
 //!
-//! Its text depends on which filters there are, the order, and whether a cursor
-//! or a page begins it: not on what they are, so a connection prepares each text
-//! once. (The session plans it once as well, see `connect.rs`: PostgreSQL would
-//! else plan a bound LIMIT anew each time.)
+//! Its text depends on which filters there are, the order, whether a cursor or a
+//! page begins it, and whether the count of a search is known: not on what they are,
+//! so a connection prepares each text once. (The session plans it once as well, see
+//! `connect.rs`: PostgreSQL would else plan a bound LIMIT anew each time.)
 
 use diesel::pg::Pg;
 use diesel::prelude::*;

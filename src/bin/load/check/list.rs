@@ -1,6 +1,7 @@
 //! Lists: whose clients, in which order, how many, and whether they are what was
 //! looked for.
 
+use nvito_clients::domain::search::Search;
 use nvito_clients::grpc::proto::{Client, ListClientsRequest, ListClientsResponse};
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
@@ -63,18 +64,17 @@ impl Seen<'_> {
 
     fn found(&self, search: &str, total: i64, clients: &[Client]) -> Verdict {
         let digits = |text: &str| -> String { text.chars().filter(char::is_ascii_digit).collect() };
-        let (term, number) = (folded(search), digits(search));
+        let number = Search::parse(search).ok().flatten();
+        let number = number.and_then(|search| search.digits);
+        let term = folded(search);
         for client in clients {
             let phone = client.phone.as_deref().unwrap_or_default();
             let email = client.email.as_deref().unwrap_or_default();
             let e164 = client.phone_e164.as_deref().unwrap_or_default();
-            let texts = [&client.name, email, phone, e164].map(folded);
+            let texts = [&client.name, email, phone, &digits(phone), e164].map(folded);
             // The digits of a number are looked for in all of them as well.
-            let held = texts.iter().any(|text| text.contains(&term))
-                || (!number.is_empty()
-                    && [email, &digits(phone), e164]
-                        .iter()
-                        .any(|text| text.contains(&number)));
+            let holds = |fragment: &String| texts.iter().any(|text| text.contains(fragment));
+            let held = holds(&term) || number.as_ref().is_some_and(holds);
             sure!(held, "{:?} is found for {search:?}", client.id);
         }
         let id = self
