@@ -140,7 +140,6 @@ async fn by_the_service(stage: &Stage, rows: Rows, operation: Operation) -> Resu
             None => now,
         });
         let sent = statements(&stage.log(), before)?;
-        let sent: Vec<_> = sent.into_iter().filter(|one| !is_heartbeat(one)).collect();
         // The first call opens its connection.
         if seed > 0 && sent.len() > most.len() {
             most = sent;
@@ -161,9 +160,12 @@ fn length(log: &Path) -> Result<usize, Cause> {
     Ok(usize::try_from(fs::metadata(log)?.len())?)
 }
 
-/// The statements that PostgreSQL has logged since its log was so long.
+/// The statements that PostgreSQL has logged since its log was so long, whoever's but for
+/// the service's own.
 fn statements(log: &Path, from: usize) -> Result<Vec<String>, Cause> {
-    logged(log, from, r"^\d.*? LOG:  (?:statement|execute [^:]*): ")
+    let mut sent = logged(log, from, r"^\d.*? LOG:  (?:statement|execute [^:]*): ")?;
+    sent.retain(|one| !is_heartbeat(one));
+    Ok(sent)
 }
 
 /// Those that it has prepared.
