@@ -10,7 +10,7 @@ use diesel_async::pooled_connection::deadpool::PoolError;
 
 use super::counts;
 use super::said::Said;
-use crate::error::{Error, Problem, Reason};
+use crate::error::{Cause, Error, Problem, Reason};
 
 /// The unique index on the e-mail of live clients.
 const LIVE_EMAIL: &str = "clients_live_email_key";
@@ -165,7 +165,7 @@ pub(super) fn is_lost(cause: &DriverError) -> bool {
 /// may have happened.
 pub(super) fn commit(cause: DriverError) -> Error {
     if is_lost(&cause) {
-        unknown(cause)
+        unknown(Said(cause))
     } else {
         cause.into()
     }
@@ -179,17 +179,18 @@ pub(super) fn before_commit(cause: DriverError) -> Error {
         DriverError::DatabaseError(
             DatabaseErrorKind::UnableToSendCommand | DatabaseErrorKind::ClosedConnection,
             _,
-        ) => unknown(cause),
+        ) => unknown(Said(cause)),
         DriverError::DatabaseError(..) => cause.into(),
-        _ => unknown(cause),
+        _ => unknown(Said(cause)),
     }
 }
 
-fn unknown(cause: DriverError) -> Error {
+/// A write whose COMMIT got no answer: it may have happened.
+pub(super) fn unknown(cause: impl Into<Cause>) -> Error {
     counts::COMMITS_UNKNOWN.add();
     Error::CommitOutcomeUnknown {
         retry_safe: false,
-        cause: Box::new(Said(cause)),
+        cause: cause.into(),
     }
 }
 

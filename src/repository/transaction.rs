@@ -6,7 +6,6 @@
 //! next with an error that explains nothing. (Not after BEGIN itself: what then
 //! follows meets a login role that sees no row.)
 
-use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -200,6 +199,22 @@ impl<W: Walled> Transaction<W> {
     /// statement; where PostgreSQL refuses either, it makes a ROLLBACK of it. Nothing of
     /// the transaction can be used afterwards.
     pub(super) async fn commit<T>(&self, last: impl Future<Output = QueryResult<T>>) -> Result<T> {
+        self.end(last, END).await
+    }
+
+    /// All of a transaction that has one statement, in one round trip.
+    pub(super) async fn alone<T>(&self, only: impl Future<Output = QueryResult<T>>) -> Result<T> {
+        let end = self.end(only, STATEMENT + END);
+        let ((), answer) = tokio::try_join!(biased; self.open(), end)?;
+        Ok(answer)
+    }
+
+    /// COMMIT with what goes before it in its round trip, which may take so long.
+    async fn end<T>(
+        &self,
+        last: impl Future<Output = QueryResult<T>>,
+        most: Duration,
+    ) -> Result<T> {
         self.ending.store(true, Ordering::Relaxed);
         let last = async {
             let ((), value) = tokio::try_join!(biased; self.write_left(), last)?;
@@ -209,10 +224,14 @@ impl<W: Walled> Transaction<W> {
         // Prepared, so that it waits behind a statement that is being prepared.
         let commit = Statement::plain("COMMIT").execute(&mut connection);
         let both = async { tokio::join!(biased; last, commit) };
-        let Ok((last, commit)) = timeout(END, both).await else {
-            return Err(Error::CommitOutcomeUnknown {
-                retry_safe: false,
-                cause: "COMMIT got no answer".into(),
+        let Ok((last, commit)) = timeout(most, both).await else {
+            let cause = "COMMIT got no answer";
+            return Err(match self.mode {
+                Mode::Snapshot => Error::System {
+                    reason: Reason::DatabaseUnavailable,
+                    cause: cause.into(),
+                },
+                Mode::Write => error::unknown(cause),
             });
         };
         self.over.store(true, Ordering::Relaxed);
@@ -231,12 +250,6 @@ impl<W: Walled> Transaction<W> {
             self.database.written.notify_one();
         }
         Ok(value)
-    }
-
-    /// All of a transaction that has one statement, in one round trip.
-    pub(super) async fn alone<T>(&self, only: impl Future<Output = QueryResult<T>>) -> Result<T> {
-        let ((), answer) = tokio::try_join!(biased; self.open(), self.commit(only))?;
-        Ok(answer)
     }
 
     /// Ends the transaction and leaves no trace of it.
@@ -271,11 +284,3 @@ impl<W: Walled> Drop for Transaction<W> {
 
 /// It has a connection until it is dropped.
 const OPEN: &str = "an open transaction";
-
-impl<W: Walled> Deref for Transaction<W> {
-    type Target = AsyncPgConnection;
-
-    fn deref(&self) -> &AsyncPgConnection {
-        self.connection()
-    }
-}

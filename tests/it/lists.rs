@@ -254,3 +254,19 @@ async fn a_malformed_list_tells_every_violation() {
         refused.violates(&[("order_by", "INVALID_ORDER_BY")]);
     }
 }
+
+/// A read is no write: however long its statement takes, nothing was to be saved.
+#[tokio::test]
+async fn a_list_that_takes_long_is_answered() {
+    let app = App::start().await;
+    let admin = app.org("Propia").await.platform_admin();
+    admin.create(client("Ana")).await.expect("created");
+    app.execute(
+        "CREATE FUNCTION slow() RETURNS boolean LANGUAGE plpgsql AS
+             $$ BEGIN PERFORM pg_sleep(6); RETURN true; END $$;
+         CREATE POLICY slow ON clients AS RESTRICTIVE FOR SELECT USING (slow())",
+    )
+    .await;
+    let listed = admin.list(all()).await.expect("listed");
+    assert_eq!(listed.clients.len(), 1);
+}

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use nvito_clients::grpc::proto::ListClientsRequest;
+use nvito_clients::grpc::proto::{CreateClientRequest, ListClientsRequest};
 use tonic::Code;
 
-use crate::support::{Folder, Service, nobody};
+use crate::service::a_client;
+use crate::support::{Folder, Service, client, nobody};
 
 /// The value of a series, named with its labels.
 fn value(text: &str, series: &str) -> f64 {
@@ -69,6 +70,29 @@ async fn calls_are_counted_by_method_and_code() {
     }
     assert!(value(&answer, "nvito_clients_pool_connections ") >= 1.0);
     assert!(value(&answer, "process_start_time_seconds ") > 1.7e9);
+}
+
+/// What an alert is about: PostgreSQL has not said whether a write is there.
+#[tokio::test]
+async fn a_commit_without_an_answer_is_told_and_counted() {
+    let folder = Folder::used();
+    let service = Service::start(&folder, &[("CLIENTS_METRICS_LISTEN", "127.0.0.1:0")]);
+    let root = service.super_admin().await;
+    let known = root.get(&a_client(&root).await).await.expect("found");
+    let superuser = folder.superuser().await;
+    let slow = "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN PERFORM pg_sleep(6); RETURN NULL; END $$;
+        CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON clients
+            DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION slow()";
+    superuser.batch_execute(slow).await.expect("slow");
+    let new = CreateClientRequest {
+        organization_id: known.organization_id,
+        ..client("Eva")
+    };
+    let unknown = root.create(new).await.expect_err("nobody knows");
+    unknown.is(Code::Unavailable, "COMMIT_OUTCOME_UNKNOWN");
+    let counted = "nvito_clients_commits_unknown_total ";
+    assert!(value(&service.http("GET /metrics"), counted) >= 1.0);
 }
 
 #[tokio::test]
