@@ -200,8 +200,14 @@ async fn transact<P: Part>(
     let transaction = timeout_at(limit, begun).await.map_err(|_| slow())??;
     let turns = match timeout_at(limit, prepare(&transaction, calls)).await {
         Ok(Ok(turns)) => turns,
-        // Nobody there to answer a ROLLBACK.
-        Ok(Err(error)) if error.reason() == Reason::DatabaseUnavailable => return Err(error),
+        // Nobody there to answer a ROLLBACK, or a statement under way that it would wait
+        // for: dropped, that is cancelled and rolled back, and the others go on meanwhile.
+        Ok(Err(error))
+            if [Reason::DatabaseUnavailable, Reason::DeadlineExceeded]
+                .contains(&error.reason()) =>
+        {
+            return Err(error);
+        }
         Ok(Err(error)) => {
             transaction.rollback().await;
             return Err(error);
