@@ -87,7 +87,8 @@ impl Keyring {
                 keyring.refresh().await;
                 drop(asked);
             });
-            load.await.map_err(Error::internal)?;
+            load.await
+                .map_err(|_panic| Error::internal("loading the keys panicked"))?;
         }
         self.held(kid)
     }

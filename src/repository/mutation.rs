@@ -134,7 +134,8 @@ impl Repository {
             .tasks
             .spawn(write)
             .await
-            .map_err(Error::internal)?
+            // What the panic says is withheld (`telemetry`): it may quote what a caller sent.
+            .map_err(|_panic| Error::internal("the write panicked"))?
     }
 
     async fn retry<M: Mutation>(
