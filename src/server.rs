@@ -208,25 +208,35 @@ fn reflection() -> tonic_reflection::server::Builder<'static> {
 
 /// Keeps the health status true to what the database answers, and forgets
 /// what need not be kept.
+///
+/// Side by side: however much there is to forget, health tells of a database that has
+/// gone away meanwhile.
 async fn upkeep(database: &Database, reporter: &HealthReporter) {
+    let housekeeping = Box::pin(keep_house(database));
+    tokio::join!(tell_health(database, reporter), housekeeping);
+}
+
+async fn tell_health(database: &Database, reporter: &HealthReporter) {
     let mut heartbeat = interval(HEARTBEAT);
     heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut housekeeping = interval(HOUSEKEEPING);
     loop {
-        tokio::select! {
-            _ = heartbeat.tick() => {
-                if let Some(status) = status(database).await {
-                    report(reporter, status).await;
-                }
-            }
-            _ = housekeeping.tick() => {
-                if let Err(error) = database.forget_old_requests().await {
-                    tracing::warn!(reason = %error, "old request ids could not be forgotten");
-                }
-                if let Err(error) = database.fold_totals().await {
-                    tracing::warn!(reason = %error, "the totals of lists could not be added up");
-                }
-            }
+        heartbeat.tick().await;
+        if let Some(status) = status(database).await {
+            report(reporter, status).await;
+        }
+    }
+}
+
+async fn keep_house(database: &Database) {
+    let mut housekeeping = interval(HOUSEKEEPING);
+    housekeeping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        housekeeping.tick().await;
+        if let Err(error) = database.forget_old_requests().await {
+            tracing::warn!(reason = %error, "old request ids could not be forgotten");
+        }
+        if let Err(error) = database.fold_totals().await {
+            tracing::warn!(reason = %error, "the totals of lists could not be added up");
         }
     }
 }
