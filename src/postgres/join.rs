@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout_at};
 use tokio_postgres::Config;
 
 use super::{
@@ -31,7 +31,8 @@ pub async fn running(data_dir: &Path) -> Result<Option<Config>, StartError> {
     while let Some(holder) = lock::holder(&home)? {
         if let Some(server) = Postmaster::read(&cluster).filter(|server| server.ready) {
             let config = database::own_config(&server.socket);
-            if database::connect(&config).await.is_ok() {
+            let joined = timeout_at(deadline, database::connect(&config)).await;
+            if joined.is_ok_and(|joined| joined.is_ok()) {
                 return Ok(Some(config));
             }
         }

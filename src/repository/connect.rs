@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use diesel::{ConnectionError, ConnectionResult};
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
+use tokio::time::timeout;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::{CancelToken, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -48,7 +49,16 @@ static TLS: LazyLock<Option<MakeRustlsConnect>> = LazyLock::new(|| {
 ///
 /// `sslmode=require` means TLS to a server whose certificate is verified;
 /// anything less is no protection, so it goes without.
+///
+/// A server that lets in and then says nothing, as a proxy does whose own is gone, is
+/// given up as well, after [`CREATE`].
 pub(super) async fn connect(settings: &Config) -> ConnectionResult<AsyncPgConnection> {
+    timeout(CREATE, opened(settings))
+        .await
+        .map_err(|silence| ConnectionError::BadConnection(silence.to_string()))?
+}
+
+async fn opened(settings: &Config) -> ConnectionResult<AsyncPgConnection> {
     let settings = bounded(settings);
     let mut connection = if settings.get_ssl_mode() == SslMode::Require {
         let tls = TLS.clone().ok_or_else(|| {

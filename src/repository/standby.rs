@@ -173,8 +173,9 @@ impl Standby {
         }
     }
 
-    fn leave(&self) {
-        self.known().current = None;
+    /// Whether it was read from until now.
+    fn leave(&self) -> bool {
+        self.known().current.take().is_some()
     }
 }
 

@@ -59,9 +59,11 @@ pub(super) async fn watch(standby: &Standby) {
     let mut told = String::new();
     loop {
         let Err(cause) = session(standby).await;
-        standby.leave();
+        if standby.leave() {
+            told.clear();
+        }
         let cause = causes(cause.as_ref());
-        // Once, however long it lasts.
+        // Once for each time that it goes away, however long that lasts.
         if cause != told {
             tracing::warn!(
                 standby = standby.name,
@@ -150,7 +152,7 @@ async fn note(
 /// A connection to the primary; `None` while there is none. Fails when it is
 /// the primary of something else.
 async fn first(settings: &Config, standby: &Data) -> Result<Option<AsyncPgConnection>, Cause> {
-    let Ok(Ok(mut connection)) = timeout(CREATE, connect(settings)).await else {
+    let Ok(mut connection) = connect(settings).await else {
         return Ok(None);
     };
     match data(&mut connection).await {
@@ -180,10 +182,7 @@ async fn pinned(settings: &Config) -> Result<Config, Cause> {
         for address in found {
             let mut one = settings.clone();
             one.hostaddr(address.ip());
-            if timeout(CREATE, connect(&one))
-                .await
-                .is_ok_and(|tried| tried.is_ok())
-            {
+            if connect(&one).await.is_ok() {
                 return Ok(one);
             }
             pinned = one;
