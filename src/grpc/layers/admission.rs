@@ -47,7 +47,7 @@ impl Class {
             Self::Health
         } else if !service.starts_with("/nvito.clients.") {
             Self::Public
-        } else if begins(&["List", "Suggest", "Summarize", "Export", "Watch"]) {
+        } else if begins(&["List", "Suggest", "Summarize"]) {
             Self::List
         } else if begins(&["Get", "BatchGet", "Validate"]) {
             Self::Get
@@ -64,7 +64,7 @@ impl Class {
             Self::Health => usize::MAX,
             Self::Public => most.div_ceil(4),
             Self::List => most.div_ceil(2),
-            Self::Get => most.div_ceil(4) * 3,
+            Self::Get => (most * 3).div_ceil(4),
             Self::Write => most,
         }
     }
@@ -236,6 +236,15 @@ mod tests {
         assert_eq!(Class::of("/grpc.health.v1.Health/Check"), Class::Health);
         assert_eq!(Class::of("/nobody.Knows/CreateIt"), Class::Public);
         assert_eq!(Class::of("*"), Class::Public);
+    }
+
+    #[test]
+    fn no_class_has_more_room_than_there_is() {
+        for most in 1..=16 {
+            let classes = [Class::Public, Class::List, Class::Get, Class::Write];
+            let rooms = classes.map(|class| class.room(most));
+            assert!(rooms.is_sorted() && rooms[3] == most, "{rooms:?} of {most}");
+        }
     }
 
     #[test]
