@@ -22,22 +22,21 @@ pub async fn migrate(config: &DatabaseConfig) -> Result<(), Cause> {
 
 /// Loads bulk data, or the demonstration data into an empty database.
 pub async fn seed(config: &DatabaseConfig, arguments: SeedArgs) -> Result<(), Cause> {
+    let bulk = arguments.organizations.zip(arguments.clients);
+    let bulk =
+        bulk.map(|(organizations, clients)| Size::new(organizations, clients, arguments.largest));
+    let bulk = bulk.transpose()?;
     let opened = Opened::join(config).await?;
-    let outcome = load(&opened, arguments).await;
+    let outcome = load(&opened, bulk).await;
     opened.close().await;
     println!("{}", outcome?);
     Ok(())
 }
 
-async fn load(opened: &Opened, arguments: SeedArgs) -> Result<String, Cause> {
+async fn load(opened: &Opened, bulk: Option<Size>) -> Result<String, Cause> {
     migrations::run(&opened.settings).await?;
     let database = Database::new(opened.settings.clone(), 1);
-    let SeedArgs {
-        organizations: Some(organizations),
-        clients: Some(clients),
-        largest,
-    } = arguments
-    else {
+    let Some(size) = bulk else {
         return Ok(if seed::load_demonstration(&database).await? {
             "the demonstration data is loaded".to_owned()
         } else {
@@ -45,11 +44,6 @@ async fn load(opened: &Opened, arguments: SeedArgs) -> Result<String, Cause> {
         });
     };
     let began = Instant::now();
-    let size = Size {
-        organizations,
-        clients,
-        largest,
-    };
     let loaded = seed::load_bulk_of(&database, size).await.map_err(|error| {
         format!(
             "{}; bulk data is loaded once into a database",

@@ -16,11 +16,29 @@ pub struct Size {
     /// Clients in all.
     pub clients: u32,
     /// How many of them the first organization has; without it the same as any
-    /// other. At most all of them, and with one organization all of them.
+    /// other. The others have some as well.
     pub largest: Option<u32>,
 }
 
 impl Size {
+    /// What was asked for, or in a sentence why `--largest` cannot be.
+    pub fn new(organizations: u32, clients: u32, largest: Option<u32>) -> Result<Self, String> {
+        if let Some(largest) = largest
+            && (organizations < 2 || !(1..clients).contains(&largest))
+        {
+            return Err(format!(
+                "--largest {largest}: the first of two or more organizations may have from 1 to {} \
+                 of {clients} clients",
+                clients.saturating_sub(1)
+            ));
+        }
+        Ok(Self {
+            organizations,
+            clients,
+            largest,
+        })
+    }
+
     /// As many clients for each.
     pub fn even(organizations: u32, clients: u32) -> Self {
         Self {
@@ -33,7 +51,7 @@ impl Size {
     /// Whose a client is, and how many of the same organization came before it.
     /// In either case one organization's clients come over all three years.
     pub fn place(self, index: u32) -> (u32, u32) {
-        let Some(largest) = self.largest() else {
+        let Some(largest) = self.largest else {
             return (index % self.organizations, index / self.organizations);
         };
         let before = self.share(index, largest);
@@ -51,7 +69,7 @@ impl Size {
         reason = "no number is greater than the clients are many"
     )]
     pub fn nth(self, organization: u32, rank: u32) -> u32 {
-        let Some(largest) = self.largest() else {
+        let Some(largest) = self.largest else {
             return rank * self.organizations + organization;
         };
         let (clients, largest) = (u64::from(self.clients), u64::from(largest));
@@ -70,7 +88,7 @@ impl Size {
         let even = |clients: u32, organizations: u32, number: u32| {
             clients / organizations + u32::from(number < clients % organizations)
         };
-        match self.largest() {
+        match self.largest {
             None => even(self.clients, self.organizations, organization),
             Some(largest) if organization == 0 => largest,
             Some(largest) => even(
@@ -111,12 +129,6 @@ impl Size {
         (client, events)
     }
 
-    /// Some that have more than the others are asked for, or could be had.
-    fn largest(self) -> Option<u32> {
-        self.largest
-            .filter(|largest| self.organizations > 1 && (1..self.clients).contains(largest))
-    }
-
     /// How many of the first `count` clients are the largest's.
     fn share(self, count: u32, largest: u32) -> u32 {
         let share = u64::from(count) * u64::from(largest) / u64::from(self.clients);
@@ -152,13 +164,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_largest_leaves_something_to_the_others() {
+        for (organizations, clients, largest) in
+            [(7, 1000, 0), (7, 1000, 1000), (1, 1000, 10), (7, 0, 1)]
+        {
+            let refused = Size::new(organizations, clients, Some(largest));
+            assert!(
+                refused.is_err(),
+                "{largest} of {clients} in {organizations}"
+            );
+        }
+    }
+
+    #[test]
     fn every_client_has_its_place() {
-        for largest in [None, Some(1), Some(300), Some(999), Some(1000), Some(0)] {
-            let size = Size {
-                organizations: 7,
-                clients: 1000,
-                largest,
-            };
+        for largest in [None, Some(1), Some(300), Some(999)] {
+            let size = Size::new(7, 1000, largest).expect("possible");
             let mut counts = HashMap::new();
             for index in 0..size.clients {
                 let (organization, rank) = size.place(index);
@@ -176,11 +197,7 @@ mod tests {
 
     #[test]
     fn ids_are_those_of_the_rows() {
-        let size = Size {
-            organizations: 3,
-            clients: 50,
-            largest: Some(30),
-        };
+        let size = Size::new(3, 50, Some(30)).expect("possible");
         let batch = bulk::bulk(size).next().expect("one");
         for (index, row) in (0..).zip(&batch.clients) {
             assert_eq!(size.client_id(index), row.id);

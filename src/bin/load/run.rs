@@ -84,12 +84,8 @@ pub(crate) struct SizeArguments {
 }
 
 impl SizeArguments {
-    pub(crate) fn size(self) -> Size {
-        Size {
-            organizations: self.organizations,
-            clients: self.clients,
-            largest: self.largest,
-        }
+    pub(crate) fn size(self) -> Result<Size, String> {
+        Size::new(self.organizations, self.clients, self.largest)
     }
 }
 
@@ -104,7 +100,7 @@ fn rate(text: &str) -> Result<f64, String> {
 
 /// Runs the load and tells its figures; `false` when answers were wrong.
 pub(crate) fn main(arguments: Arguments) -> Result<bool, Cause> {
-    let size = arguments.size.size();
+    let size = arguments.size.size()?;
     if let Some(organization) = arguments.organization
         && (organization >= size.organizations || size.clients_of(organization) == 0)
     {

@@ -93,7 +93,7 @@ async fn measured(arguments: &Arguments) -> Result<Table, Cause> {
     let plan = stage::Plan {
         data_dir: arguments.data_dir.clone(),
         settings: arguments.settings.clone(),
-        size: arguments.size.size(),
+        size: arguments.size.size()?,
         service: arguments.service.clone().map_or_else(service, Ok)?,
     };
     let stage = Stage::set(&plan).await?;
@@ -107,7 +107,7 @@ async fn measured(arguments: &Arguments) -> Result<Table, Cause> {
 
 async fn rounds(arguments: &Arguments, stage: &Stage) -> Result<Table, Cause> {
     let rows = Rows {
-        size: arguments.size.size(),
+        size: arguments.size.size()?,
         only: arguments.organization,
     };
     let mut superuser = stage.superuser().await?;
