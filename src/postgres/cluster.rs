@@ -50,7 +50,7 @@ pub(super) async fn initialise(
     let mut initdb = Supervised::spawn(&programs.initdb(), arguments, account, log)?;
     let Ok(ended) = timeout(START_LIMIT, initdb.ended()).await else {
         let log = initdb.log().last_lines();
-        return Err(StartError::NotReady {
+        return Err(StartError::InitdbSlow {
             limit: START_LIMIT,
             log,
         });

@@ -114,6 +114,17 @@ pub enum StartError {
     /// `initdb` failed.
     #[error("cannot initialise the database: initdb: {0}")]
     Initdb(Ended),
+    /// `initdb` was not done in time.
+    #[error(
+        "cannot initialise the database: initdb takes more than {} s{}",
+        limit.as_secs(), quote(log)
+    )]
+    InitdbSlow {
+        /// How long it was given.
+        limit: Duration,
+        /// The last lines of its log.
+        log: String,
+    },
     /// PostgreSQL ended instead of accepting connections.
     #[error("PostgreSQL does not start: {0}")]
     Server(Ended),
