@@ -192,10 +192,9 @@ pub(super) fn idempotency(
     method: &str,
     message: &impl Message,
 ) -> Option<Idempotency> {
-    let fingerprint = fingerprint(repository, method, message);
     request.map(|request| Idempotency {
         request,
-        fingerprint,
+        fingerprint: fingerprint(repository, method, message),
     })
 }
 

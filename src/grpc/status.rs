@@ -32,8 +32,19 @@ pub fn of(error: &Error, context: Option<&Context>) -> Status {
     let language = context.map_or(Language::Spanish, |context| context.language);
     let request_id = context.map_or("", |context| context.request_id.as_str());
 
+    let error_id = match error {
+        // Told by the thousand, and counted: the layers have one line for many.
+        Error::System {
+            reason: Reason::ServerOverloaded,
+            ..
+        } => None,
+        Error::System { cause, .. } | Error::CommitOutcomeUnknown { cause, .. } => {
+            Some(log(error, request_id, cause))
+        }
+        _ => None,
+    };
     let mut details = ErrorDetails::new();
-    details.set_error_info(reason.as_str(), DOMAIN, metadata(error, request_id));
+    details.set_error_info(reason.as_str(), DOMAIN, metadata(error, error_id));
     details.set_request_info(request_id, "");
     let sentence = messages::headline(reason);
     details.set_localized_message(language.tag(), sentence.in_(language));
@@ -112,8 +123,9 @@ fn field(violation: &Violation, language: Language) -> FieldViolation {
     }
 }
 
-/// `ErrorInfo.metadata`: what a program needs beyond the reason.
-fn metadata(error: &Error, request_id: &str) -> HashMap<String, String> {
+/// `ErrorInfo.metadata`: what a program needs beyond the reason; of what nobody expected,
+/// the id under which the log has it.
+fn metadata(error: &Error, error_id: Option<String>) -> HashMap<String, String> {
     let pair = |key: &str, value: String| HashMap::from([(key.to_owned(), value)]);
     match error {
         Error::Unauthenticated { key, .. } => pair("key", (*key).to_owned()),
@@ -132,23 +144,13 @@ fn metadata(error: &Error, request_id: &str) -> HashMap<String, String> {
             ("to".to_owned(), to.to_string()),
             ("allowed".to_owned(), names(from.allowed_transitions(), ",")),
         ]),
-        Error::CommitOutcomeUnknown { retry_safe, cause } => {
-            log(error, request_id, cause);
+        Error::CommitOutcomeUnknown { retry_safe, .. } => {
             pair("retry_safe", retry_safe.to_string())
         }
-        // Told by the thousand, and counted: the layers have one line for many.
         Error::System {
-            reason: Reason::ServerOverloaded,
+            reason: Reason::Internal,
             ..
-        } => HashMap::new(),
-        Error::System { reason, cause } => {
-            let error_id = log(error, request_id, cause);
-            if *reason == Reason::Internal {
-                pair("error_id", error_id)
-            } else {
-                HashMap::new()
-            }
-        }
+        } => error_id.map_or_else(HashMap::new, |id| pair("error_id", id)),
         _ => HashMap::new(),
     }
 }

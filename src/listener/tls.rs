@@ -14,7 +14,7 @@ use tokio_rustls::rustls::{
 
 use super::names::Names;
 use super::seldom::Seldom;
-use super::tls_files::{Allowed, TlsFiles};
+use super::tls_files::TlsFiles;
 
 /// TLS from files. New connections get what was read last; those that are open
 /// keep what they have.
@@ -29,11 +29,6 @@ impl Tls {
     pub fn new(files: TlsFiles) -> Result<Self, Vec<String>> {
         let current = RwLock::new(Arc::new(files.read()?));
         Ok(Self { files, current })
-    }
-
-    /// Whether it lets in only clients whose names are listed.
-    pub fn knows_its_callers(&self) -> bool {
-        self.is_mutual() && !matches!(self.files.names, Allowed::All)
     }
 
     /// Whether clients have to have a certificate.

@@ -85,7 +85,7 @@ impl Default for Metrics {
         let shed = Family::default();
         ours.register(
             "shed_calls",
-            "Calls turned away unread: too many in flight, or too many of one organization",
+            "Calls turned away: too many in flight, or too many of one organization",
             shed.clone(),
         );
         let reads = Family::default();

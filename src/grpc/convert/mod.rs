@@ -1,7 +1,9 @@
-//! Proto ↔ domain: the only place that reads or builds messages.
+//! Proto ↔ domain: what a caller says and what the domain knows become each other here
+//! and nowhere else.
 //!
 //! A message becomes a command of the domain with every violation collected;
-//! the rules themselves are the domain's.
+//! the rules themselves are the domain's. The services only put what is made here into
+//! their answers.
 
 pub(super) mod answer;
 mod check;
