@@ -31,9 +31,15 @@ pub(crate) const SESSIONS: &str = r#"FROM pg_stat_activity WHERE datname = curre
 /// Waits until so many of the service's sessions wait for a lock.
 pub(crate) async fn waiting(app: &App, expected: i64) {
     let count = format!("SELECT count(*) {SESSIONS} AND wait_event_type = 'Lock'");
-    while app.count(&count).await != expected {
+    let mut last = 0;
+    for _ in 0..2000 {
+        last = app.count(&count).await;
+        if last == expected {
+            return;
+        }
         sleep(Duration::from_millis(10)).await;
     }
+    panic!("{last} sessions wait for a lock, not {expected}");
 }
 
 /// The order in which `server.rs` puts the layers around the services.

@@ -4,6 +4,7 @@
 mod ends;
 mod log;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::TcpListener;
 use std::thread;
@@ -18,7 +19,7 @@ use tonic_health::pb::health_client::HealthClient;
 use crate::support::{Actor, Cluster, Folder, Service, client, nobody};
 
 /// A client of a new organization; answers its id.
-async fn a_client(root: &Actor) -> String {
+pub(crate) async fn a_client(root: &Actor) -> String {
     let id = nobody();
     let organization = UpsertOrganizationRequest {
         id: id.clone(),
@@ -47,6 +48,26 @@ fn help_names_every_variable_and_its_default() {
     let help = text(&help.stdout);
     assert!(!help.contains("hunter2"));
     let options: Vec<_> = help.split("\n      --").collect();
+    let option = |variable: &str| {
+        let mut options = options.iter();
+        let option = options.find(|option| option.contains(&format!("[env: {variable}]")));
+        let words: Vec<_> = option.expect(variable).split_whitespace().collect();
+        words.join(" ")
+    };
+    // Each that README's table has, and no other.
+    let readme = include_str!("../../README.md").lines();
+    let mut told = BTreeSet::new();
+    for row in
+        readme.filter(|line| line.starts_with("| `CLIENTS_") || line.starts_with("| `DATABASE_URL"))
+    {
+        let names = row.split('|').nth(1).expect("a cell").split(", ");
+        told.extend(names.map(|name| name.trim().trim_matches('`')));
+    }
+    let said = help
+        .split("[env: ")
+        .skip(1)
+        .filter_map(|rest| rest.split(']').next());
+    assert_eq!(told, said.collect());
     for (variable, default) in [
         ("CLIENTS_LISTEN", "[default: 127.0.0.1:50051]"),
         ("CLIENTS_CONNECTIONS", "[default: 512]"),
@@ -69,10 +90,8 @@ fn help_names_every_variable_and_its_default() {
         ("CLIENTS_METRICS_LISTEN", "[default: off]"),
         ("CLIENTS_LOG", "[default: info]"),
     ] {
-        let named = |option: &&&str| option.contains(&format!("[env: {variable}]"));
-        let option = options.iter().find(named).expect(variable);
-        let words: Vec<_> = option.split_whitespace().collect();
-        assert!(words.join(" ").contains(default), "{option}");
+        let option = option(variable);
+        assert!(option.contains(default), "{option}");
     }
     for command in ["serve", "migrate", "seed"] {
         assert!(help.contains(&format!("\n  {command} ")), "{command}");

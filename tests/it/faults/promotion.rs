@@ -12,7 +12,7 @@ use super::load::{Load, PAUSE};
 use super::proxy::{Mode, Proxy};
 use super::report::{Line, Size};
 use super::server::{PATIENCE, pair};
-use crate::support::client;
+use crate::support::{client, patiently};
 
 pub(crate) async fn run(size: Size) -> Vec<Line> {
     let mut lines = Vec::new();
@@ -65,12 +65,8 @@ async fn once(by_proxy: bool) -> (Duration, Vec<Line>) {
         proxy.set(Mode::Pass);
         sleep(Duration::from_millis(200)).await;
         let actor = service.actor(Role::PlatformAdmin, Some(&organization));
-        let failure = loop {
-            let failure = actor.create(client("Ana")).await.expect_err("read only");
-            if failure.reason != "SERVER_OVERLOADED" {
-                break failure;
-            }
-        };
+        let failure = patiently(|| actor.create(client("Ana"))).await;
+        let failure = failure.expect_err("read only");
         let held = failure.code == Code::Unavailable
             && failure.reason == "DATABASE_READ_ONLY"
             && failure.details.retry_info().is_some();

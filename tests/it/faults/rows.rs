@@ -70,12 +70,16 @@ impl Stage {
             "SELECT coalesce(max(pid), 0)::bigint FROM pg_stat_activity
              WHERE {OURS} AND wait_event_type = 'Lock'"
         );
-        loop {
-            let pid = self.number(&waiting).await;
-            if pid != 0 {
-                return (call, pid);
+        let found = async {
+            loop {
+                let pid = self.number(&waiting).await;
+                if pid != 0 {
+                    return pid;
+                }
             }
-        }
+        };
+        let pid = timeout(PATIENCE, found).await.expect("it waits");
+        (call, pid)
     }
 
     /// Waits until calls are answered well.

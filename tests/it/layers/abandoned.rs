@@ -34,7 +34,8 @@ async fn idle(app: &App) {
             sleep(Duration::from_millis(5)).await;
         }
     };
-    timeout(Duration::from_secs(1), quiet)
+    // An abandoned connection has two seconds to come back.
+    timeout(Duration::from_secs(2) + BUSY, quiet)
         .await
         .expect("nothing goes on");
 }
