@@ -72,6 +72,7 @@ reasons! {
     InvalidRange = "INVALID_RANGE",
     ShuttingDown = "SHUTTING_DOWN",
     TokenExpired = "TOKEN_EXPIRED",
+    CompressionNotSupported = "COMPRESSION_NOT_SUPPORTED",
 }
 
 impl fmt::Display for Reason {

@@ -46,8 +46,8 @@ pub(super) fn headline(reason: Reason) -> Sentence {
             "El page_token no corresponde a esta lista; empieza de nuevo sin él.",
         ),
         Reason::PageTooDeep => say(
-            "Page numbers reach the first 10000 rows only; refine the search, or use page_token to go further.",
-            "Los números de página llegan solo a las primeras 10000 filas; acota la búsqueda o usa page_token para avanzar más.",
+            "Page numbers reach the first 10000 rows only; refine the search, or go further by page_token where the list has one.",
+            "Los números de página llegan solo a las primeras 10000 filas; acota la búsqueda, o avanza con page_token donde la lista lo tenga.",
         ),
         Reason::AssigneeNotInOrganization => say(
             "The assignee is not an active member of the client's organization.",
@@ -137,6 +137,10 @@ pub(super) fn headline(reason: Reason) -> Sentence {
             "La solicitud es mayor a 64 KiB.",
         ),
         Reason::MethodNotFound => say("There is no such method.", "El método no existe."),
+        Reason::CompressionNotSupported => say(
+            "Compressed requests are not taken; send it without compression.",
+            "No se aceptan solicitudes comprimidas; envíala sin compresión.",
+        ),
         Reason::Internal => say(
             "Something went wrong on our side; quote the error_id when you report it.",
             "Algo falló de nuestro lado; menciona el error_id al reportarlo.",

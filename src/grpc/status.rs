@@ -164,6 +164,7 @@ fn log(error: &Error, request_id: &str, cause: &Cause) -> String {
         Reason::ShuttingDown
         | Reason::MessageTooLarge
         | Reason::MethodNotFound
+        | Reason::CompressionNotSupported
         | Reason::DeadlineExceeded
         | Reason::TransactionConflict
         | Reason::LockTimeout => {
@@ -219,7 +220,7 @@ fn code(reason: Reason) -> Code {
         | Reason::DatabaseReadOnly
         | Reason::CommitOutcomeUnknown
         | Reason::ShuttingDown => Code::Unavailable,
-        Reason::MethodNotFound => Code::Unimplemented,
+        Reason::MethodNotFound | Reason::CompressionNotSupported => Code::Unimplemented,
         Reason::Internal => Code::Internal,
     }
 }

@@ -148,10 +148,16 @@ fn made_by_tonic(headers: &HeaderMap) -> Option<Error> {
             reason: Reason::MessageTooLarge,
             cause: cause().unwrap_or("message too large").into(),
         }),
-        // An encoding that is not supported comes with a message.
-        Code::Unimplemented if cause().unwrap_or_default().is_empty() => Some(Error::System {
-            reason: Reason::MethodNotFound,
-            cause: "no such method".into(),
+        // A compression that is not supported comes with a message.
+        Code::Unimplemented => Some(match cause().filter(|cause| !cause.is_empty()) {
+            Some(_) => Error::System {
+                reason: Reason::CompressionNotSupported,
+                cause: "a compressed message".into(),
+            },
+            None => Error::System {
+                reason: Reason::MethodNotFound,
+                cause: "no such method".into(),
+            },
         }),
         _ => None,
     }

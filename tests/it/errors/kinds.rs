@@ -13,11 +13,12 @@ use uuid::Uuid;
 use super::{CALL, shaped};
 use crate::support::{Actor, App, Failure, Org, client, nobody};
 
-const KINDS: [(&str, Code); 18] = [
+const KINDS: [(&str, Code); 19] = [
     ("ASSIGNEE_NOT_IN_ORGANIZATION", Code::InvalidArgument),
     ("CLIENT_EMAIL_TAKEN", Code::AlreadyExists),
     ("CLIENT_NOT_FOUND", Code::NotFound),
     ("CLIENT_TRANSITION_NOT_ALLOWED", Code::FailedPrecondition),
+    ("COMPRESSION_NOT_SUPPORTED", Code::Unimplemented),
     ("ETAG_MISMATCH", Code::Aborted),
     ("EVENT_NOT_FOUND", Code::NotFound),
     ("IDENTITY_INVALID", Code::Unauthenticated),
@@ -82,6 +83,8 @@ async fn of_callers(app: &App, own: &Org<'_>, say: &impl Fn(Actor) -> Actor) -> 
     ] {
         all.push(caller.raw(method, message).await.expect_err(method));
     }
+    let packed = caller.saying("grpc-encoding", "gzip").get(&nobody()).await;
+    all.push(packed.expect_err("compressed"));
     all
 }
 
