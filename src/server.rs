@@ -70,10 +70,27 @@ pub async fn serve(config: Config, mut stop: Stop) -> Result<(), Cause> {
         () = &mut stop => Ok(None),
     };
     let served = match ready {
-        Ok(Some(databases)) => tokio::select! {
-            served = run(listener, metrics, databases, identity, &config.server, stop) => served,
-            lost = opened.lost() => Err(lost),
-        },
+        Ok(Some(databases)) => {
+            let (end, ended) = oneshot::channel::<()>();
+            let stop = Box::pin(async move {
+                tokio::select! {
+                    () = stop => {}
+                    _ = ended => {}
+                }
+            });
+            let serving = run(listener, metrics, databases, identity, &config.server, stop);
+            tokio::pin!(serving);
+            tokio::select! {
+                served = &mut serving => served,
+                lost = opened.lost() => {
+                    tracing::error!(cause = %lost, "the service ends with its PostgreSQL");
+                    // Calls in flight hear that there is no database, and new ones go
+                    // to another instance.
+                    let _ = end.send(());
+                    serving.await.and(Err(lost))
+                }
+            }
+        }
         Ok(None) => Ok(()),
         Err(error) => Err(error),
     };

@@ -174,12 +174,21 @@ async fn outlived() -> (Failure, Failure) {
 async fn without_its_postgresql_it_ends_and_says_so() {
     let folder = Folder::used();
     let mut service = Service::start(&folder, &[]);
+    let root = service.super_admin().await;
+    let id = a_client(&root).await;
+    let holder = folder.superuser().await;
+    let hold = "BEGIN; LOCK TABLE clients";
+    holder.batch_execute(hold).await.expect("held");
+    let call = tokio::spawn(async move { root.get(&id).await });
+    sleep(Duration::from_millis(300)).await;
     let server = folder
         .processes()
         .into_iter()
         .find(|(_, line)| line.contains("postgres -D") && !line.starts_with("/bin/sh"))
         .expect("it runs");
     kill(server.0, Signal::SIGKILL).expect("mine");
+    let lost = call.await.expect("no panic").expect_err("no database");
+    lost.is(Code::Unavailable, "DATABASE_UNAVAILABLE");
     assert_eq!(service.ends(LIMIT).await.code(), Some(1));
     let log = service.log();
     assert!(
