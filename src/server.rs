@@ -78,8 +78,14 @@ pub async fn serve(config: Config, mut stop: Stop) -> Result<(), Cause> {
                     _ = ended => {}
                 }
             });
-            let serving = run(listener, metrics, databases, identity, &config.server, stop);
-            tokio::pin!(serving);
+            let mut serving = Box::pin(run(
+                listener,
+                metrics,
+                databases,
+                identity,
+                &config.server,
+                stop,
+            ));
             tokio::select! {
                 served = &mut serving => served,
                 lost = opened.lost() => {
