@@ -56,7 +56,7 @@ impl Context {
             request_id,
             language,
             staleness,
-            deadline: Instant::now() + allowance(headers),
+            deadline: Instant::now() + allowance(request.uri().path(), headers),
             class: Class::of(request.uri().path()),
         }
     }

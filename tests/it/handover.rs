@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use nvito_clients::grpc::proto::{ListClientsRequest, ReassignClientsRequest};
+use nvito_clients::grpc::proto::{CreateClientRequest, ListClientsRequest, ReassignClientsRequest};
 
-use crate::support::App;
+use crate::support::{App, client};
 
 /// One more than an answer names.
 const CLIENTS: i64 = 10_001;
@@ -57,4 +57,34 @@ async fn ten_thousand_clients_move_at_once() {
     }
     let still = format!("SELECT count(*) FROM clients WHERE assigned_to_id = '{ana}'");
     assert_eq!(app.count(&still).await, 1, "the deleted one stays");
+}
+
+/// A hundred thousand take longer than any other call may: by a statement that is slow here.
+#[tokio::test]
+async fn more_take_longer_and_move_all_the_same() {
+    let app = App::start().await;
+    let org = app.org("Norte").await;
+    let admin = org.platform_admin();
+    let (ana, eva) = (org.member("Ana").await, org.member("Eva").await);
+    let new = CreateClientRequest {
+        assigned_to_id: Some(ana.clone()),
+        ..client("Cliente")
+    };
+    let made = admin.create(new).await.expect("created");
+    app.execute(
+        "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS
+             $$ BEGIN PERFORM pg_sleep(16); RETURN NULL; END $$;
+         CREATE TRIGGER slow AFTER UPDATE ON clients EXECUTE FUNCTION slow()",
+    )
+    .await;
+    let request = ReassignClientsRequest {
+        from_user_id: ana,
+        to_user_id: eva.clone(),
+        ..ReassignClientsRequest::default()
+    };
+    let moved = admin.reassign(request).await.expect("moved");
+    assert_eq!(moved.client_ids, std::slice::from_ref(&made.id));
+    org.remove_member(&eva).await;
+    let left = admin.get(&made.id).await.expect("found");
+    assert_eq!(left.assigned_to, None);
 }

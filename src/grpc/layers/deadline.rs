@@ -18,18 +18,28 @@ use crate::grpc::status;
 
 /// Most time a call may take, whatever its caller would wait.
 const DEADLINE: Duration = Duration::from_secs(15);
+/// The same of what has as much to write as somebody has clients: a hundred thousand take
+/// half a minute.
+const LONG_DEADLINE: Duration = Duration::from_mins(2);
+/// Which that is.
+const LONG: [&str; 3] = ["ReassignClients", "UpsertMember", "RemoveMember"];
 /// tonic answers CANCELLED at the caller's deadline; ours comes just before.
 const AHEAD_OF_TONIC: Duration = Duration::from_millis(5);
 
-/// How long a call is given: what `grpc-timeout` says, within [`DEADLINE`].
-pub(in crate::grpc) fn allowance(headers: &HeaderMap) -> Duration {
+/// How long a call of the method at `path` is given: what `grpc-timeout` says, within
+/// [`DEADLINE`] or [`LONG_DEADLINE`].
+pub(in crate::grpc) fn allowance(path: &str, headers: &HeaderMap) -> Duration {
+    let method = path.rsplit('/').next().unwrap_or_default();
+    let most = if LONG.contains(&method) {
+        LONG_DEADLINE
+    } else {
+        DEADLINE
+    };
     headers
         .get("grpc-timeout")
         .and_then(|value| value.to_str().ok())
         .and_then(grpc_timeout)
-        .map_or(DEADLINE, |asked| {
-            asked.saturating_sub(AHEAD_OF_TONIC).min(DEADLINE)
-        })
+        .map_or(most, |asked| asked.saturating_sub(AHEAD_OF_TONIC).min(most))
 }
 
 /// Reads a timeout of the gRPC protocol: at most eight digits and a unit.
@@ -155,17 +165,19 @@ mod tests {
 
     #[test]
     fn no_call_is_given_more_than_the_longest_time() {
-        let asked = |timeout: &'static str| {
-            let value = HeaderValue::from_static(timeout);
-            allowance(&HeaderMap::from_iter([(
-                HeaderName::from_static("grpc-timeout"),
-                value,
-            )]))
-        };
-        assert_eq!(asked("1S"), Duration::from_millis(995));
-        assert_eq!(asked("1n"), Duration::ZERO);
-        assert_eq!(asked("1H"), DEADLINE);
-        assert_eq!(asked("soon"), DEADLINE);
-        assert_eq!(allowance(&HeaderMap::new()), DEADLINE);
+        let service = "/nvito.clients.v1.ClientService";
+        for (method, most) in [("GetClient", DEADLINE), ("ReassignClients", LONG_DEADLINE)] {
+            let path = format!("{service}/{method}");
+            let asked = |timeout: &'static str| {
+                let value = HeaderValue::from_static(timeout);
+                let header = (HeaderName::from_static("grpc-timeout"), value);
+                allowance(&path, &HeaderMap::from_iter([header]))
+            };
+            assert_eq!(asked("1S"), Duration::from_millis(995));
+            assert_eq!(asked("1n"), Duration::ZERO);
+            assert_eq!(asked("1H"), most);
+            assert_eq!(asked("soon"), most);
+            assert_eq!(allowance(&path, &HeaderMap::new()), most);
+        }
     }
 }
