@@ -6,7 +6,7 @@ use std::time::Duration;
 use diesel::{ConnectionError, ConnectionResult};
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use tokio::time::timeout;
-use tokio_postgres::config::SslMode;
+use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::{CancelToken, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -55,7 +55,7 @@ static TLS: LazyLock<Option<MakeRustlsConnect>> = LazyLock::new(|| {
 pub(super) async fn connect(settings: &Config) -> ConnectionResult<AsyncPgConnection> {
     timeout(CREATE, opened(settings))
         .await
-        .map_err(|silence| ConnectionError::BadConnection(silence.to_string()))?
+        .map_err(|silence| bad(settings, &silence))?
 }
 
 async fn opened(settings: &Config) -> ConnectionResult<AsyncPgConnection> {
@@ -64,10 +64,16 @@ async fn opened(settings: &Config) -> ConnectionResult<AsyncPgConnection> {
         let tls = TLS.clone().ok_or_else(|| {
             ConnectionError::BadConnection("the system trusts no certificates".to_owned())
         })?;
-        let (client, connection) = settings.connect(tls).await.map_err(|cause| bad(&cause))?;
+        let (client, connection) = settings
+            .connect(tls)
+            .await
+            .map_err(|cause| bad(&settings, &cause))?;
         AsyncPgConnection::try_from_client_and_connection(client, connection).await?
     } else {
-        let (client, connection) = settings.connect(NoTls).await.map_err(|cause| bad(&cause))?;
+        let (client, connection) = settings
+            .connect(NoTls)
+            .await
+            .map_err(|cause| bad(&settings, &cause))?;
         AsyncPgConnection::try_from_client_and_connection(client, connection).await?
     };
     connection
@@ -109,6 +115,21 @@ fn bounded(settings: &Config) -> Config {
     settings
 }
 
-fn bad(cause: &tokio_postgres::Error) -> ConnectionError {
-    ConnectionError::BadConnection(causes(cause))
+fn bad(settings: &Config, cause: &(dyn std::error::Error + 'static)) -> ConnectionError {
+    let cause = causes(cause);
+    ConnectionError::BadConnection(format!("PostgreSQL at {}: {cause}", name(settings)))
+}
+
+/// A server in logs and metrics: its host and port, as they were written; of several, all.
+pub(super) fn name(settings: &Config) -> String {
+    let host = |host: &Host| match host {
+        Host::Tcp(name) => name.clone(),
+        Host::Unix(folder) => folder.display().to_string(),
+    };
+    let ports = settings.get_ports();
+    let named = settings.get_hosts().iter().enumerate().map(|(number, of)| {
+        let port = ports.get(number).or(ports.first());
+        port.map_or_else(|| host(of), |port| format!("{}:{port}", host(of)))
+    });
+    named.collect::<Vec<_>>().join(",")
 }

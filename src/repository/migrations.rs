@@ -1,11 +1,19 @@
 //! The schema: embedded, run forward at every start.
 
-use diesel_async::{AsyncMigrationHarness, AsyncPgConnection, SimpleAsyncConnection};
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::time::Duration;
+
+use diesel::migration::{Migration, MigrationSource};
+use diesel::pg::Pg;
+use diesel::sql_types::{Bool, Text};
+use diesel::{QueryableByName, sql_query};
+use diesel_async::{AsyncMigrationHarness, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use tokio::task::spawn_blocking;
 
 use super::connect::connect;
-use crate::error::Cause;
+use crate::error::{Cause, causes};
 
 /// `migrations/`, as it was when this binary was built.
 pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!();
@@ -14,15 +22,29 @@ pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!();
 /// migrates and the other then finds nothing to do.
 const LOCK: i64 = 0x6e76_6974_6f63_6c69;
 
+/// How long a migration waits for a table while others wait behind it; they are refused
+/// after two seconds.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long others may go on before it is tried again.
+const PAUSE: Duration = Duration::from_secs(5);
+
 /// Brings the database up to date and answers the names of the migrations run.
 ///
 /// Needs a role that may create in the schema `public`, schemas, extensions and, unless
-/// an administrator has made them, the roles of migrations 0001 and 0019.
+/// an administrator has made them, the roles of migrations 0001 and 0019. Where there is
+/// nothing to do it writes nothing, and a role that may read the list of migrations is
+/// enough. A table that somebody holds for long, as a dump does, is waited for without
+/// end, but never for more than [`LOCK_TIMEOUT`] in the way of others.
 pub async fn run(settings: &tokio_postgres::Config) -> Result<Vec<String>, Cause> {
     let mut connection = connect(settings).await?;
+    if are_all_there(&mut connection).await? {
+        return Ok(Vec::new());
+    }
     connection
         .batch_execute(&format!(
-            "SET lock_timeout = 0; SET statement_timeout = 0; SELECT pg_advisory_lock({LOCK})"
+            "SET lock_timeout = 0; SET statement_timeout = 0; SELECT pg_advisory_lock({LOCK}); \
+             SET lock_timeout = {}",
+            LOCK_TIMEOUT.as_millis()
         ))
         .await?;
     // The lock goes with the connection, whatever happens.
@@ -30,10 +52,68 @@ pub async fn run(settings: &tokio_postgres::Config) -> Result<Vec<String>, Cause
         AsyncMigrationHarness::new(connection);
     // It blocks its thread, and the runtime may have no other.
     let run = spawn_blocking(move || {
-        let run = harness.run_pending_migrations(MIGRATIONS)?;
-        Ok::<_, Cause>(run.iter().map(ToString::to_string).collect())
+        let mut names = Vec::new();
+        let next = |harness: &mut AsyncMigrationHarness<AsyncPgConnection>| {
+            let pending = harness.pending_migrations(MIGRATIONS)?;
+            Ok::<_, Cause>(pending.into_iter().next())
+        };
+        while let Some(next) = next(&mut harness)? {
+            let name = next.name().to_string();
+            match harness.run_migration(&next) {
+                Ok(_) => {
+                    tracing::info!(migration = name, "migrated");
+                    names.push(name);
+                }
+                Err(cause) if waited_too_long(cause.as_ref()) => {
+                    tracing::warn!(migration = name, "somebody holds a table; trying again");
+                    std::thread::sleep(PAUSE);
+                }
+                Err(cause) => return Err(cause),
+            }
+        }
+        Ok::<_, Cause>(names)
     });
     run.await?
+}
+
+/// Whether nothing is left to do. What this release does not know is of a newer one.
+async fn are_all_there(connection: &mut AsyncPgConnection) -> Result<bool, Cause> {
+    const LIST: &str = "SELECT to_regclass('public.__diesel_schema_migrations') IS NOT NULL AS is";
+    const VERSIONS: &str = "SELECT version FROM public.__diesel_schema_migrations ORDER BY version";
+    #[derive(QueryableByName)]
+    struct There {
+        #[diesel(sql_type = Bool)]
+        is: bool,
+    }
+    #[derive(QueryableByName)]
+    struct Run {
+        #[diesel(sql_type = Text)]
+        version: String,
+    }
+    let list: There = sql_query(LIST).get_result(connection).await?;
+    if !list.is {
+        return Ok(false);
+    }
+    let run: Vec<Run> = sql_query(VERSIONS).load(connection).await?;
+    let ours = MigrationSource::<Pg>::migrations(&MIGRATIONS)?;
+    let ours: BTreeSet<_> = ours
+        .iter()
+        .map(|migration| migration.name().version().to_string())
+        .collect();
+    let run: BTreeSet<_> = run.into_iter().map(|run| run.version).collect();
+    let unknown: Vec<_> = run.difference(&ours).map(String::as_str).collect();
+    if !unknown.is_empty() {
+        let migrations = unknown.join(", ");
+        tracing::warn!(
+            migrations,
+            "the database is of a newer release than this one"
+        );
+    }
+    Ok(ours.is_subset(&run))
+}
+
+fn waited_too_long(cause: &(dyn Error + 'static)) -> bool {
+    causes(cause).contains("canceling statement due to lock timeout")
 }
 
 /// Takes every migration back. For tests: nothing of the service goes backward. It

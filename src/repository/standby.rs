@@ -13,10 +13,10 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_postgres::Config;
-use tokio_postgres::config::Host;
 use tokio_util::sync::CancellationToken;
 
 use super::Database;
+use super::connect::name;
 
 /// Where everything is, and where copies of it are.
 #[derive(Clone)]
@@ -176,18 +176,5 @@ impl Standby {
     /// Whether it was read from until now.
     fn leave(&self) -> bool {
         self.known().current.take().is_some()
-    }
-}
-
-/// A standby in logs and metrics: its host and port, as they were written.
-fn name(settings: &Config) -> String {
-    let host = match settings.get_hosts() {
-        [Host::Tcp(name)] => name.clone(),
-        [Host::Unix(folder)] => folder.display().to_string(),
-        _ => String::new(),
-    };
-    match settings.get_ports() {
-        [port] => format!("{host}:{port}"),
-        _ => host,
     }
 }

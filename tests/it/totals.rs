@@ -235,6 +235,36 @@ async fn clients_of_before_are_counted() {
     pool.close().await;
 }
 
+/// Who holds a table for long, as a dump does, is waited for without others having to wait
+/// behind it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_migration_that_has_to_wait_stands_in_nobodys_way() {
+    let cluster = Cluster::get();
+    let database = cluster.empty_database().await;
+    cluster.migrate_to(&database, "0033").await;
+    let (dump, sql) = (
+        cluster.superuser(&database).await,
+        cluster.superuser(&database).await,
+    );
+    let hold = "INSERT INTO organizations SELECT gen_random_uuid(), 'Una';
+        BEGIN; LOCK TABLE client_totals IN ACCESS SHARE MODE";
+    dump.batch_execute(hold).await.expect("held");
+    let settings = cluster.service(&database);
+    let migrating = tokio::spawn(async move { migrations::run(&settings).await });
+    let waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND database =
+        (SELECT oid FROM pg_database WHERE datname = current_database())";
+    until(async || number(&sql, waits).await > 0).await;
+    sql.batch_execute(
+        "SET lock_timeout = '2s';
+         INSERT INTO clients (id, organization_id, name) SELECT gen_random_uuid(), id, 'Ana' FROM organizations",
+    )
+    .await
+    .expect("a writer need not wait for the dump");
+    dump.batch_execute("COMMIT").await.expect("done");
+    let migrated = migrating.await.expect("no panic").expect("up");
+    assert!(!migrated.is_empty());
+}
+
 /// Migration 0034: whoever reads a list goes on beside it, and a step back leaves no row
 /// of nothing.
 #[tokio::test(flavor = "multi_thread")]
