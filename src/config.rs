@@ -25,7 +25,7 @@ use crate::domain::principal::Policy;
 use crate::listener::ListenerConfig;
 
 pub use auth::Auth;
-use check::{connections, number, place, roles, switch};
+use check::{connections, filter, number, place, roles, switch, unknown};
 
 /// The gRPC service that owns the clients of an event company.
 ///
@@ -267,6 +267,14 @@ impl Cli {
     /// Checks all of it.
     pub fn check(self) -> Result<Config, Mistakes> {
         let mut mistakes = Vec::new();
+        let variables: Vec<_> = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        let variables = variables.iter();
+        unknown(
+            variables.map(|(name, value)| (name.as_str(), value.as_str())),
+            &mut mistakes,
+        );
         let demo = switch("CLIENTS_DEMO", &self.demo, &mut mistakes);
         let reflection = switch("CLIENTS_REFLECTION", &self.reflection, &mut mistakes);
         let listen = self.listen.parse::<SocketAddr>().unwrap_or_else(|_| {
@@ -313,10 +321,7 @@ impl Cli {
         // Each standby has a pool, and is watched by a connection to either side.
         let pools = usize::try_from(connections).unwrap_or(0) * (1 + standbys.len());
         listener.kept_descriptors += pools + 2 * standbys.len();
-        let log = self.log.parse::<Targets>().unwrap_or_else(|error| {
-            mistakes.push(format!("CLIENTS_LOG: {error}; write for example info"));
-            Targets::new()
-        });
+        let log = filter(&self.log, &mut mistakes);
         let (Some(place), Some(auth), true) = (place, auth, mistakes.is_empty()) else {
             return Err(Mistakes(mistakes));
         };

@@ -3,11 +3,60 @@
 use std::path::PathBuf;
 use std::thread::available_parallelism;
 
-use tokio_postgres::config::Host;
+use clap::CommandFactory;
 
-use super::Place;
+use tokio_postgres::config::Host;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+
+use super::{Cli, Place};
 use crate::domain::principal::Role;
 use crate::postgres;
+
+/// Variables that look like ours and are none: a setting that is misspelled would else be
+/// as if it were not there. What Kubernetes sets for a service called `clients…` is let be.
+pub(super) fn unknown<'a>(
+    given: impl Iterator<Item = (&'a str, &'a str)>,
+    mistakes: &mut Vec<String>,
+) {
+    let command = Cli::command();
+    let arguments = command.get_arguments();
+    let known: Vec<_> = arguments
+        .filter_map(|argument| argument.get_env()?.to_str())
+        .collect();
+    for (name, value) in given {
+        let is_of_kubernetes = name.contains("_SERVICE_")
+            || name.contains("_PORT_")
+            || name.ends_with("_PORT") && value.contains("://");
+        if !name.starts_with("CLIENTS_") || is_of_kubernetes || known.contains(&name) {
+            continue;
+        }
+        let mut meant = known.iter().filter(|known| name.ends_with(**known));
+        let hint = meant.next().map_or_else(
+            || "--help lists those there are".to_owned(),
+            |meant| format!("it is called {meant}"),
+        );
+        mistakes.push(format!("{name}: there is no such variable; {hint}"));
+    }
+}
+
+/// What to log. A word alone that is no level would be a target, and nothing else be
+/// logged.
+pub(super) fn filter(value: &str, mistakes: &mut Vec<String>) -> Targets {
+    let of_no_level = |part: &&str| {
+        part.is_empty() || !part.contains('=') && part.parse::<LevelFilter>().is_err()
+    };
+    let fault = match value.split(',').map(str::trim).find(of_no_level) {
+        Some(part) => format!("{part:?} is no level (error, warn, info, debug, trace, off)"),
+        None => match value.parse() {
+            Ok(filter) => return filter,
+            Err(error) => format!("{error}"),
+        },
+    };
+    mistakes.push(format!(
+        "CLIENTS_LOG: {fault}; write for example info, or info,nvito_clients=debug"
+    ));
+    Targets::new()
+}
 
 pub(super) fn switch(name: &str, value: &str, mistakes: &mut Vec<String>) -> bool {
     match value {
@@ -65,16 +114,18 @@ pub(super) fn place(
     folder: Option<PathBuf>,
     mistakes: &mut Vec<String>,
 ) -> Option<Place> {
-    match url.filter(|url| !url.is_empty()) {
+    match url {
+        // More often a secret that is missing than a wish for a private one.
+        Some("") => {
+            mistakes
+                .push("DATABASE_URL: is empty; for a private PostgreSQL leave it out".to_owned());
+            None
+        }
         // The parser's own words may quote the URL and the password in it.
         Some(url) => match url.parse() {
             Ok(config) => Some(Place::Given(Box::new(config))),
             Err(_) => {
-                mistakes.push(
-                    "DATABASE_URL: is no PostgreSQL address; write for example \
-                     postgres://user:password@host:5432/database"
-                        .to_owned(),
-                );
+                mistakes.push(format!("DATABASE_URL: {}", no_address(url)));
                 None
             }
         },
@@ -89,6 +140,18 @@ pub(super) fn place(
                 None
             }
         },
+    }
+}
+
+/// Why `url` is no address, without a word of it.
+fn no_address(url: &str) -> &'static str {
+    if url.contains("sslmode=verify-") {
+        "sslmode is disable, prefer or require, which verifies the certificate and its name"
+    } else if url.contains("sslrootcert=") || url.contains("sslcert=") {
+        "certificates are not named here; SSL_CERT_FILE names the authorities to trust"
+    } else {
+        "is no PostgreSQL address; write for example \
+         postgres://user:password@host:5432/database"
     }
 }
 

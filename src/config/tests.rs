@@ -105,3 +105,71 @@ fn a_postgresql_on_this_machine_is_asked_by_its_processors() {
         3
     );
 }
+
+#[test]
+fn a_variable_that_is_misspelled_is_a_mistake() {
+    let told = |name: &str, value: &str| {
+        let mut mistakes = Vec::new();
+        check::unknown([(name, value)].into_iter(), &mut mistakes);
+        mistakes.concat()
+    };
+    assert!(told("CLIENTS_LISEN", "x").contains("no such variable"));
+    assert!(told("CLIENTS_DATABASE_URL", "x").contains("it is called DATABASE_URL"));
+    assert!(told("CLIENTS_PORT", "50051").contains("no such variable"));
+    for (name, value) in [
+        ("CLIENTS_LISTEN", "127.0.0.1:0"),
+        ("CLIENTS_JWT_ROLE_CLAIM", "role"),
+        ("CLIENTS_PORT", "tcp://10.0.0.1:50051"),
+        ("CLIENTS_PORT_50051_TCP_ADDR", "10.0.0.1"),
+        ("CLIENTS_WEB_SERVICE_HOST", "10.0.0.1"),
+        ("HOME", "/home/ada"),
+    ] {
+        assert_eq!(told(name, value), "", "{name}");
+    }
+}
+
+#[test]
+fn a_log_filter_has_levels() {
+    for filter in [
+        "info",
+        "WARN",
+        "off",
+        "info,nvito_clients=debug",
+        "nvito_clients::jwt=debug",
+    ] {
+        assert!(check(&["--log", filter]).is_ok(), "{filter}");
+    }
+    for filter in [
+        "",
+        "warning",
+        "nonsense",
+        "***",
+        "info,",
+        "nvito_clients",
+        "nvito_clients=loud",
+    ] {
+        assert!(check(&["--log", filter]).is_err(), "{filter:?}");
+    }
+}
+
+#[test]
+fn an_address_of_no_kind_we_take_says_why() {
+    for (url, why) in [
+        ("", "is empty"),
+        (
+            "postgres://me:hunter2@db/x?sslmode=verify-full",
+            "require, which verifies",
+        ),
+        (
+            "postgres://me:hunter2@db/x?sslrootcert=ca.pem",
+            "SSL_CERT_FILE",
+        ),
+        ("mysql://me:hunter2@db/x", "postgres://user"),
+    ] {
+        let Err(Mistakes(mistakes)) = check(&["--database-url", url]) else {
+            panic!("{url} is none");
+        };
+        let told = mistakes.concat();
+        assert!(told.contains(why) && !told.contains("hunter2"), "{told}");
+    }
+}
