@@ -114,11 +114,20 @@ async fn prepare(
     migrations::run(&opened.settings).await?;
     let database = Database::new(opened.settings.clone(), config.database.connections);
     metrics.watch(&database);
+    database.check_role().await?;
     if config.database.demo && opened.private.is_some() {
         seed::load_demonstration(&database).await?;
     }
     database.ping().await?;
     announce(address, config, &database).await?;
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        %address,
+        database = database.name(),
+        connections = config.database.connections,
+        tokens = matches!(config.server.auth, Auth::Jwt(_)),
+        "serving"
+    );
     Ok(Databases {
         primary: database,
         standbys: Standbys::new(

@@ -6,6 +6,7 @@ use std::time::{self, Duration};
 use deadpool::Runtime;
 use deadpool::managed::{HookError, Metrics};
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
 use diesel_async::pooled_connection::deadpool::{Hook, Object, Pool};
 use diesel_async::pooled_connection::{
     AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod,
@@ -16,7 +17,7 @@ use tokio::time::{Instant, timeout};
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use super::connect::{cancel, connect};
+use super::connect::{self, cancel, connect};
 use super::gather::{Gather, Reads};
 use super::group::{Change, Creation, Writes};
 use super::idempotency::{self, FORGOTTEN_AT_ONCE};
@@ -261,6 +262,35 @@ impl Database {
         transaction
             .finish(asked.map(drop).map_err(Into::into))
             .await
+    }
+
+    /// Warns where a forgotten SET ROLE would see rows: the login role is to have no rights
+    /// but those it takes (README "Behind `DATABASE_URL`").
+    pub async fn check_role(&self) -> Result<()> {
+        const BARE: &str = "SELECT rolsuper OR rolbypassrls OR rolinherit AS sees \
+            FROM pg_roles WHERE rolname = session_user";
+        #[derive(QueryableByName)]
+        struct Login {
+            #[diesel(sql_type = Bool)]
+            sees: bool,
+        }
+        let transaction = self.errand(Mode::Snapshot).await?;
+        let login = diesel::sql_query(BARE)
+            .get_result::<Login>(&mut transaction.connection())
+            .await;
+        let login = transaction.finish(login.map_err(Into::into)).await?;
+        if login.sees {
+            tracing::warn!(
+                "the login role sees rows without taking a role: make it NOINHERIT, without \
+                 SUPERUSER and BYPASSRLS"
+            );
+        }
+        Ok(())
+    }
+
+    /// Where it is, as it was written.
+    pub fn name(&self) -> String {
+        connect::name(&self.settings)
     }
 
     /// Forgets answers of request ids that are older than two days: a day is
