@@ -10,14 +10,15 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use nvito_clients::domain::principal::Role;
-use nvito_clients::grpc::proto::{CreateClientRequest, ListClientsRequest};
+use nvito_clients::grpc::proto::{ClientPatch, CreateClientRequest, ListClientsRequest};
 use tokio::task::JoinSet;
 use tokio_postgres::config::Host;
+use tokio_postgres::error::SqlState;
 use tonic::Code;
 use tonic::transport::{Channel, Endpoint};
 
 use crate::faults::server::actor;
-use crate::support::{Actor, Cluster, Failure, Folder, Service, at_once, client, nobody};
+use crate::support::{Actor, Cluster, Failure, Folder, Service, at_once, client, connect, nobody};
 
 /// What `DATABASE_URL` says of a database of this run.
 fn url(database: &str) -> String {
@@ -27,6 +28,65 @@ fn url(database: &str) -> String {
     };
     let user = config.get_user().expect("a role");
     format!("host={} user={user} dbname={database}", socket.display())
+}
+
+/// Who serves need not own what is there: once somebody else has migrated, a role that may
+/// take the service's roles and call its functions by key is enough.
+#[tokio::test]
+async fn a_role_of_less_serves_what_another_has_migrated() {
+    let cluster = Cluster::get();
+    let database = cluster.database().await;
+    let superuser = cluster.superuser(&database).await;
+    let role = format!("serving_{database}");
+    // Word for word as in the README.
+    let readme = include_str!("../../README.md");
+    let (_, grants) = readme
+        .split_once("CREATE ROLE nvito_clients_serving")
+        .expect("there");
+    let (grants, _) = grants.split_once("```").expect("its end");
+    let grants = format!("CREATE ROLE nvito_clients_serving{grants}");
+    let grants = grants.replace("nvito_clients_serving", &role);
+    superuser.batch_execute(&grants).await.expect("granted");
+    superuser
+        .batch_execute("INSERT INTO __diesel_schema_migrations (version) VALUES ('9999')")
+        .await
+        .expect("of a newer release");
+    let url = url(&database).replace("user=nvito_clients ", &format!("user={role} "));
+    let folder = Folder::new();
+    let service = Service::start(&folder, &[("DATABASE_URL", &url)]);
+    let organization = org(&service).await;
+    let admin = actor(service.address(), Role::PlatformAdmin, Some(&organization));
+    let made = admin.create(client("Ana")).await.expect("created");
+    let notes = ClientPatch {
+        notes: Some("salón".to_owned()),
+        ..ClientPatch::default()
+    };
+    admin.patch(&made.id, notes).await.expect("changed");
+    admin.get(&made.id).await.expect("found");
+    admin
+        .list(ListClientsRequest::default())
+        .await
+        .expect("listed");
+    let log = service.log();
+    assert!(
+        log.contains("newer release") && log.contains("9999"),
+        "{log}"
+    );
+    assert!(!log.contains("sees rows"), "{log}");
+    let mut config = cluster.service(&database);
+    let own = connect(config.user(&role)).await;
+    for forbidden in [
+        "TRUNCATE client_history",
+        "ALTER TABLE clients DISABLE ROW LEVEL SECURITY",
+        "SELECT FROM clients",
+    ] {
+        let refused = own.batch_execute(forbidden).await.expect_err(forbidden);
+        assert_eq!(
+            refused.code(),
+            Some(&SqlState::INSUFFICIENT_PRIVILEGE),
+            "{forbidden}"
+        );
+    }
 }
 
 /// So many instances on a database, all started at once.
