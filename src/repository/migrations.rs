@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use diesel::migration::{Migration, MigrationSource};
 use diesel::pg::Pg;
-use diesel::sql_types::{Bool, Text};
+use diesel::sql_types::{Bool, Nullable, Text};
 use diesel::{QueryableByName, sql_query};
 use diesel_async::{AsyncMigrationHarness, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
@@ -38,7 +38,7 @@ const PAUSE: Duration = Duration::from_secs(5);
 pub async fn run(settings: &tokio_postgres::Config) -> Result<Vec<String>, Cause> {
     let mut connection = connect(settings).await?;
     if are_all_there(&mut connection).await? {
-        return Ok(Vec::new());
+        return takes_roles(&mut connection).await.map(|()| Vec::new());
     }
     connection
         .batch_execute(&format!(
@@ -110,6 +110,30 @@ async fn are_all_there(connection: &mut AsyncPgConnection) -> Result<bool, Cause
         );
     }
     Ok(ours.is_subset(&run))
+}
+
+/// Fails where a database has come without the roles that its rows are granted to, as from
+/// a dump: they are the server's.
+async fn takes_roles(connection: &mut AsyncPgConnection) -> Result<(), Cause> {
+    const MISSING: &str = "SELECT session_user::text AS login, string_agg(role, ', ') AS missing \
+        FROM unnest(ARRAY['nvito_clients_tenant', 'nvito_clients_group', 'nvito_clients_platform']) AS role \
+        WHERE NOT coalesce(pg_has_role(to_regrole(role)::oid, 'MEMBER'), false)";
+    #[derive(QueryableByName)]
+    struct Missing {
+        #[diesel(sql_type = Text)]
+        login: String,
+        #[diesel(sql_type = Nullable<Text>)]
+        missing: Option<String>,
+    }
+    let Missing { login, missing } = sql_query(MISSING).get_result(connection).await?;
+    match missing {
+        None => Ok(()),
+        Some(missing) => Err(format!(
+            "the role {login} may not take {missing}: have an administrator make and grant what is \
+             missing, before a dump is restored (README, \"Behind DATABASE_URL\")"
+        )
+        .into()),
+    }
 }
 
 fn waited_too_long(cause: &(dyn Error + 'static)) -> bool {

@@ -52,8 +52,21 @@ async fn a_role_of_less_serves_what_another_has_migrated() {
         .await
         .expect("of a newer release");
     let url = url(&database).replace("user=nvito_clients ", &format!("user={role} "));
+    let revoke = |verb: &str, to: &str| format!("{verb} nvito_clients_group {to} {role}");
+    let settings = [("DATABASE_URL", url.as_str())];
+    superuser
+        .batch_execute(&revoke("REVOKE", "FROM"))
+        .await
+        .expect("revoked");
+    let refused = Service::run(&["migrate"], &settings);
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(said.contains("may not take nvito_clients_group:"), "{said}");
+    superuser
+        .batch_execute(&revoke("GRANT", "TO"))
+        .await
+        .expect("granted");
     let folder = Folder::new();
-    let service = Service::start(&folder, &[("DATABASE_URL", &url)]);
+    let service = Service::start(&folder, &settings);
     let organization = org(&service).await;
     let admin = actor(service.address(), Role::PlatformAdmin, Some(&organization));
     let made = admin.create(client("Ana")).await.expect("created");
