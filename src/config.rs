@@ -10,6 +10,7 @@ mod standby;
 #[cfg(test)]
 mod tests;
 
+use std::ffi::OsString;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -70,7 +71,7 @@ pub struct Cli {
 
     /// Where the private PostgreSQL lives. [default: the platform's data folder]
     #[arg(long, global = true, env = "CLIENTS_DATA_DIR", hide_env_values = true)]
-    data_dir: Option<PathBuf>,
+    data_dir: Option<OsString>,
 
     /// Demonstration data on a fresh private database: on or off.
     #[arg(

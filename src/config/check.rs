@@ -1,5 +1,6 @@
 //! How one setting is read; what is wrong with it goes to the mistakes.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::thread::available_parallelism;
 
@@ -111,7 +112,7 @@ pub(super) fn roles(value: &str, mistakes: &mut Vec<String>) -> Vec<Role> {
 
 pub(super) fn place(
     url: Option<&str>,
-    folder: Option<PathBuf>,
+    folder: Option<OsString>,
     mistakes: &mut Vec<String>,
 ) -> Option<Place> {
     match url {
@@ -129,7 +130,15 @@ pub(super) fn place(
                 None
             }
         },
-        None => match folder.or_else(postgres::default_data_dir) {
+        None => match folder
+            .map(PathBuf::from)
+            .or_else(postgres::default_data_dir)
+        {
+            Some(folder) if folder.as_os_str().is_empty() => {
+                mistakes
+                    .push("CLIENTS_DATA_DIR: is empty; for the default leave it out".to_owned());
+                None
+            }
             Some(folder) => Some(Place::Private(folder)),
             None => {
                 mistakes.push(

@@ -129,6 +129,14 @@ fn a_variable_that_is_misspelled_is_a_mistake() {
 }
 
 #[test]
+fn an_empty_folder_is_a_mistake_among_the_others() {
+    let Err(Mistakes(mistakes)) = check(&["--data-dir=", "--demo=maybe"]) else {
+        panic!("it is nowhere");
+    };
+    assert_eq!(mistakes.len(), 2, "{mistakes:?}");
+}
+
+#[test]
 fn a_log_filter_has_levels() {
     for filter in [
         "info",
