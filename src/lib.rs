@@ -13,7 +13,8 @@
 //! ```
 //!
 //! Beside them: [`error`] (what can go wrong, pure), [`jwt`] (who acts, by a
-//! token; below `grpc`), [`config`] and [`telemetry`], [`listener`] (sockets in,
+//! token; below `grpc`), [`config`] and [`telemetry`], [`metrics`] (what `grpc` counts, by
+//! its own methods and classes, and how the others stand), [`listener`] (sockets in,
 //! connections out), [`postgres`] (the embedded default: a private PostgreSQL) and
 //! [`seed`] (demonstration and bulk data, above `repository`).
 //!
