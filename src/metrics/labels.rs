@@ -75,7 +75,7 @@ impl CallLabels {
 }
 
 /// As the gRPC specification spells it.
-pub(super) fn code_name(code: Code) -> &'static str {
+pub fn code_name(code: Code) -> &'static str {
     match code {
         Code::Ok => "OK",
         Code::Cancelled => "CANCELLED",

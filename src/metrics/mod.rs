@@ -8,7 +8,7 @@ mod endpoint;
 mod labels;
 mod stores;
 
-pub use self::labels::{Elsewhere, Source, Why};
+pub use self::labels::{Elsewhere, Source, Why, code_name};
 pub use endpoint::Endpoint;
 
 use std::sync::Arc;

@@ -13,22 +13,26 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::pool::CREATE;
 use crate::error::causes;
 
-/// Set once per connection. The timeouts bound what a lost caller or a stuck
-/// neighbour can hold. Pages come from memory or a solid-state disk, where the
-/// next one is hardly cheaper than any other; PostgreSQL's default of 4 would
-/// have it read whole tables. A prepared statement is planned once: with a bound
-/// LIMIT PostgreSQL would else believe each plan of its own worth its time. No
-/// statement is so long that helpers (11 ms to start two of them) or compiled
-/// expressions were worth theirs, and where PostgreSQL believes it, as of searches
-/// among several hundred thousand clients, others need the processors.
+/// Set once per connection: what bounds how long a lost caller or a stuck neighbour can
+/// hold anything.
 const SESSION: &str = "SET application_name = 'nvito-clients'; \
     SET statement_timeout = '10s'; \
     SET lock_timeout = '2s'; \
-    SET idle_in_transaction_session_timeout = '5s'; \
-    SET random_page_cost = 1.1; \
-    SET plan_cache_mode = force_generic_plan; \
-    SET max_parallel_workers_per_gather = 0; \
-    SET jit = off";
+    SET idle_in_transaction_session_timeout = '5s'";
+
+/// The same for how statements are planned. Pages come from memory or a solid-state
+/// disk, where the next one is hardly cheaper than any other; PostgreSQL's default of 4
+/// would have it read whole tables. A prepared statement is planned once: with a bound
+/// LIMIT PostgreSQL would else believe each plan of its own worth its time. No statement
+/// is so long that helpers (11 ms to start two of them) or compiled expressions were
+/// worth theirs, and where PostgreSQL believes it, as of searches among several hundred
+/// thousand clients, others need the processors.
+pub const PLANNING: [&str; 4] = [
+    "random_page_cost=1.1",
+    "plan_cache_mode=force_generic_plan",
+    "max_parallel_workers_per_gather=0",
+    "jit=off",
+];
 
 /// Where the system can: a statement ends whose client is gone.
 const GONE: &str = "SET client_connection_check_interval = '1s'";
@@ -76,8 +80,9 @@ async fn opened(settings: &Config) -> ConnectionResult<AsyncPgConnection> {
             .map_err(|cause| bad(&settings, &cause))?;
         AsyncPgConnection::try_from_client_and_connection(client, connection).await?
     };
+    let planning = PLANNING.map(|setting| format!("; SET {setting}")).concat();
     connection
-        .batch_execute(SESSION)
+        .batch_execute(&format!("{SESSION}{planning}"))
         .await
         .map_err(ConnectionError::CouldntSetupConfiguration)?;
     // Error texts are read where the driver drops the SQLSTATE. Where the role

@@ -39,6 +39,7 @@ mod trigrams;
 
 pub use assignments::{ReassignClients, Reassigned};
 pub use clients::{CreateClient, UpdateClient};
+pub use connect::PLANNING;
 pub use directory::{RemoveMember, UpsertEvent, UpsertMember, UpsertOrganization};
 pub use events::{LinkEvent, RemoveEvent, UnlinkEvent};
 pub use history::History;

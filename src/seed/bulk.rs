@@ -18,7 +18,8 @@ use crate::repository::bulk::{Batch, BulkClient};
 const BATCH: u32 = 10_000;
 /// People of each organization; the last ones have left.
 const MEMBERS: u64 = 20;
-pub(super) const ACTIVE: u64 = 18;
+/// How many of them are active.
+pub const ACTIVE: u64 = 18;
 /// Events of each organization that nobody is linked to.
 pub(super) const UNLINKED: u64 = 5;
 /// Most events of one client.

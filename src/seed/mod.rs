@@ -13,7 +13,7 @@ mod names;
 mod size;
 mod tax;
 
-pub use bulk::bulk;
+pub use bulk::{ACTIVE, bulk};
 pub use demo::{
     DEMO_CLIENT, DEMO_USER, DEMO_USER_B, ORGANIZATION_A, ORGANIZATION_B, demonstration,
 };

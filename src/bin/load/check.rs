@@ -21,14 +21,12 @@ use nvito_clients::grpc::proto::{
     TransitionClientResponse, UnlinkEventResponse, UpdateClientResponse,
     ValidateFiscalDataResponse,
 };
+use nvito_clients::seed::ACTIVE;
 use prost::bytes::Bytes;
 
 use super::ask::{Asked, Message, Rows};
 use super::operation::Operation;
 use list::folded;
-
-/// Members of a bulk organization who are active.
-const ACTIVE_MEMBERS: i64 = 18;
 
 /// What an answer says, or what is wrong with it.
 type Verdict<T = ()> = Result<T, String>;
@@ -133,7 +131,7 @@ pub(crate) fn answer(rows: Rows, asked: &Asked, body: Bytes) -> Verdict<Option<C
         Message::Members(_) => {
             let answer: ListMembersResponse = decoded(body)?;
             let total = some(answer.meta)?.total;
-            sure!(total >= ACTIVE_MEMBERS, "{total} members");
+            sure!(total >= ACTIVE.cast_signed(), "{total} members");
         }
     }
     Ok(None)

@@ -5,31 +5,12 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 use std::time::Duration;
 
+use nvito_clients::metrics::code_name;
 use serde::Serialize;
+use tonic::Code;
 
 use super::drive::{Load, Outcome};
 use super::tally::Series;
-
-/// Names of `grpc-status`, by number.
-const CODES: [&str; 17] = [
-    "OK",
-    "CANCELLED",
-    "UNKNOWN",
-    "INVALID_ARGUMENT",
-    "DEADLINE_EXCEEDED",
-    "NOT_FOUND",
-    "ALREADY_EXISTS",
-    "PERMISSION_DENIED",
-    "RESOURCE_EXHAUSTED",
-    "FAILED_PRECONDITION",
-    "ABORTED",
-    "OUT_OF_RANGE",
-    "UNIMPLEMENTED",
-    "INTERNAL",
-    "UNAVAILABLE",
-    "DATA_LOSS",
-    "UNAUTHENTICATED",
-];
 
 /// One run.
 #[derive(Debug, Serialize)]
@@ -137,10 +118,7 @@ impl Row {
         let calls = series.calls();
         let latencies = &series.latencies;
         let at = |quantile| latencies.value_at_quantile(quantile) as f64 / 1000.0;
-        let code = |code: i32| {
-            let known = usize::try_from(code).ok().and_then(|code| CODES.get(code));
-            known.copied().unwrap_or("UNKNOWN")
-        };
+        let code = |code: i32| code_name(Code::from_i32(code));
         Self {
             name,
             calls,

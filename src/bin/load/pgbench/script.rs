@@ -1,5 +1,7 @@
 //! The scripts, one operation each, and how pgbench gets random rows for them.
 
+use nvito_clients::repository::PLANNING;
+
 use super::super::operation::Operation;
 
 /// Operations of one round of pgbench's: their random rows come with one
@@ -31,15 +33,12 @@ pub(crate) enum Schema {
 }
 
 impl Schema {
-    /// What a session is set to for it: of our own statements what the service
-    /// sets (`src/repository/connect.rs`), so that both have the same plans.
-    pub(crate) fn session(self) -> &'static str {
+    /// `PGOPTIONS` of a session for it: our own statements are planned as the service has
+    /// them planned.
+    pub(crate) fn session(self) -> String {
         match self {
-            Self::Own => {
-                "-c random_page_cost=1.1 -c plan_cache_mode=force_generic_plan \
-                 -c max_parallel_workers_per_gather=0 -c jit=off"
-            }
-            Self::Plain => "",
+            Self::Own => PLANNING.map(|setting| format!("-c {setting} ")).concat(),
+            Self::Plain => String::new(),
         }
     }
 }
