@@ -8,6 +8,7 @@ mod directory;
 mod events;
 mod identity;
 pub mod layers;
+mod lines;
 mod messages;
 mod read;
 mod services;
