@@ -10,6 +10,9 @@ use crate::domain::names::names;
 /// Most characters of the reason for a transition.
 pub const REASON_MOST: usize = 500;
 
+/// Most events that one entry names.
+pub const EVENTS_MOST: i64 = 1000;
+
 names! {
     /// What a write did.
     HistoryKind {
@@ -90,6 +93,11 @@ impl FieldChange {
     /// An event leaves a client.
     pub fn unlinked(event: EventId) -> Self {
         Self::new("event_id", Some(event.to_string()), None)
+    }
+
+    /// So many events leave a client, of which the first [`EVENTS_MOST`] are named.
+    pub fn unlinked_in_all(events: i64) -> Self {
+        Self::new("event_count", Some(events.to_string()), None)
     }
 }
 

@@ -16,7 +16,7 @@ use super::schema::{clients, events};
 use super::statement::Value;
 use super::transaction::Transaction;
 use crate::domain::client::{Client, ClientFields};
-use crate::domain::history::{FieldChange, HistoryKind};
+use crate::domain::history::{EVENTS_MOST, FieldChange, HistoryKind};
 use crate::domain::ids::{ClientId, EventId};
 use crate::domain::lifecycle::ClientStatus;
 use crate::error::{Error, Result};
@@ -163,10 +163,19 @@ impl Mutation for PurgeClient {
         if row.deleted_at.is_none() {
             return Err(Error::ClientNotDeleted);
         }
-        let unlinked: Vec<Uuid> = events::table
-            .filter(events::organization_id.eq(row.organization_id))
-            .filter(events::client_id.eq(row.id))
+        let linked = || {
+            events::table
+                .filter(events::organization_id.eq(row.organization_id))
+                .filter(events::client_id.eq(row.id))
+        };
+        // Linking and unlinking write the client, which is held: none comes or goes between.
+        let in_all: i64 = linked()
+            .count()
+            .get_result(&mut transaction.connection())
+            .await?;
+        let named: Vec<Uuid> = linked()
             .order(events::id)
+            .limit(EVENTS_MOST)
             .select(events::id)
             .load(&mut transaction.connection())
             .await?;
@@ -177,10 +186,13 @@ impl Mutation for PurgeClient {
             ))
             .get_result(&mut transaction.connection())
             .await?;
-        let changes: Vec<_> = unlinked
+        let mut changes: Vec<_> = named
             .into_iter()
             .map(|event| FieldChange::unlinked(EventId(event)))
             .collect();
+        if in_all > EVENTS_MOST {
+            changes.push(FieldChange::unlinked_in_all(in_all));
+        }
         tell_purged(transaction, row.key(), (row.version + 1, at), &changes).await
     }
 }

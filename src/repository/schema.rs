@@ -138,7 +138,7 @@ diesel::table! {
         request_id -> Uuid,
         /// SHA-256 of method, tenant and body: the same id with another body is refused.
         fingerprint -> Bytea,
-        /// The answer, encoded; NULL only within the transaction that makes it.
+        /// The answer, encoded; NULL only in rows of releases before migration 0019, within the transaction that makes them.
         answer -> Nullable<Bytea>,
         /// When the call was first made.
         created_at -> Timestamptz,

@@ -4,7 +4,7 @@ use nvito_clients::domain::principal::{Policy, Role};
 use nvito_clients::repository::migrations;
 use tonic::Code;
 
-use crate::support::{App, Cluster, client, nobody};
+use crate::support::{App, Cluster, assert_whole, changes, client, nobody};
 
 #[tokio::test]
 async fn only_a_deleted_client_is_purged_and_only_once() {
@@ -79,6 +79,39 @@ async fn events_outlive_their_client() {
     for event in [&boda, &cena, &otra] {
         assert_eq!(admin.event(event).await.expect("found").client, None);
     }
+}
+
+/// However many events a client had, its history stays an answer that any caller takes.
+#[tokio::test]
+async fn of_a_thousand_events_and_more_the_first_are_named_and_all_counted() {
+    let app = App::start().await;
+    let org = app.org("Norte").await;
+    let (admin, root) = (org.platform_admin(), app.super_admin());
+    for (events, named, counted) in [(1000, 1000, None), (1003, 1000, Some("1003"))] {
+        let id = admin.create(client("Ana")).await.expect("created").id;
+        app.execute(&format!(
+            "INSERT INTO events (id, organization_id, name, client_id)
+             SELECT gen_random_uuid(), '{}', 'Boda', '{id}' FROM generate_series(1, {events})",
+            org.id
+        ))
+        .await;
+        let first = format!(
+            "SELECT id::text FROM events WHERE client_id = '{id}' ORDER BY id LIMIT {named}"
+        );
+        let rows = app.superuser().await.query(&first, &[]).await;
+        let ids: Vec<String> = rows.expect("ids").iter().map(|row| row.get(0)).collect();
+        root.delete(&id).await.expect("deleted");
+        root.purge(&id).await.expect("purged");
+
+        let history = root.history(&id).await.expect("told");
+        assert_whole(&history);
+        let unlinked = ids.iter().map(|id| ("event_id", Some(id.as_str()), None));
+        let count = counted.map(|count| ("event_count", Some(count), None));
+        let told: Vec<_> = unlinked.chain(count).collect();
+        assert_eq!(changes(&history[0]), told, "{events}");
+    }
+    let linked = "SELECT count(client_id) FROM events";
+    assert_eq!(app.count(linked).await, 0);
 }
 
 /// Spec §5: the events that are there keep working without a client.

@@ -1,0 +1,75 @@
+-- It has the rights of the platform's role and took any tenant's id: the role of another
+-- tenant could have its totals added up, and be told how many rows they are. Now a tenant
+-- adds up its own, a group those of its organizations, and the platform's role all. Who
+-- calls is told by the role that was taken, not by settings: those of others may be left.
+
+-- A function is replaced by its owner, who could have made it.
+GRANT CREATE ON SCHEMA public TO nvito_clients_platform;
+SET LOCAL ROLE nvito_clients_platform;
+
+-- As in migration 0034, behind the wall.
+CREATE OR REPLACE FUNCTION fold_client_totals(tenant uuid) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+    SET plan_cache_mode = force_generic_plan
+    AS $$
+DECLARE
+    left_over integer;
+    -- Who calls, whosesoever rights this function and the trigger before it have.
+    caller name := coalesce(nullif(current_setting('role'), 'none'), session_user);
+    -- As the policies of migrations 0012 and 0023 have it.
+    in_sight boolean := CASE
+        WHEN pg_has_role(caller, 'nvito_clients_platform', 'USAGE') THEN true
+        WHEN caller = 'nvito_clients_group' THEN strpos(current_setting('app.organization_ids', true), tenant::text) > 0
+        ELSE tenant = nullif(current_setting('app.organization_id', true), '')::uuid
+    END;
+BEGIN
+    IF in_sight IS NOT TRUE THEN
+        RETURN 0;
+    END IF;
+    -- A snapshot of before would not see who folded meanwhile.
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RETURN 0;
+    END IF;
+    WITH written AS (
+        SELECT DISTINCT total.assigned, total.assigned_to_id, total.deleted, total.status, total.type
+        FROM public.client_totals AS total
+        WHERE total.organization_id = tenant AND total.grain = 'WRITE'),
+    locked AS MATERIALIZED (
+        SELECT total.ctid AS place
+        FROM public.client_totals AS total
+        WHERE total.organization_id = tenant
+          AND (total.grain IN ('WRITE', 'ALL')
+            OR total.grain = 'ASSIGNEE' AND EXISTS (
+                SELECT FROM written
+                WHERE (written.assigned, written.assigned_to_id, written.deleted, written.status, written.type)
+                    = (total.assigned, total.assigned_to_id, total.deleted, total.status, total.type)))
+        FOR UPDATE SKIP LOCKED),
+    gone AS (
+        DELETE FROM public.client_totals AS total
+        WHERE total.ctid = ANY (ARRAY(SELECT locked.place FROM locked))
+        RETURNING total.*)
+    INSERT INTO public.client_totals (organization_id, grain, assigned, assigned_to_id, deleted, status, type, change, mark)
+    SELECT tenant, 'ASSIGNEE', gone.assigned, gone.assigned_to_id, gone.deleted, gone.status, gone.type,
+        sum(gone.change), 0
+    FROM gone
+    WHERE gone.grain IN ('WRITE', 'ASSIGNEE')
+    GROUP BY 3, 4, 5, 6, 7
+    HAVING sum(gone.change) <> 0
+    UNION ALL
+    -- What came and went leaves its mark.
+    SELECT tenant, 'ALL', false, '00000000-0000-0000-0000-000000000000'::uuid, gone.deleted, gone.status, gone.type,
+        sum(gone.change), bit_xor(gone.mark)
+    FROM gone
+    WHERE gone.grain IN ('WRITE', 'ALL')
+    GROUP BY 5, 6, 7
+    HAVING sum(gone.change) <> 0 OR bit_xor(gone.mark) <> 0;
+    GET DIAGNOSTICS left_over = ROW_COUNT;
+    RETURN left_over;
+END
+$$;
+COMMENT ON FUNCTION fold_client_totals(uuid) IS
+    'Adds up what writes of a tenant have noted, where the caller may see that tenant; no total changes. Hands back how many rows the sums are.';
+
+RESET ROLE;
+REVOKE CREATE ON SCHEMA public FROM nvito_clients_platform;
