@@ -191,8 +191,8 @@ impl CallCount {
         format!("/{}/{}", self.method.service, self.method.method)
     }
 
-    /// The call was answered.
-    pub fn end(mut self, code: Code) {
+    /// The call ends so: it is counted as this when dropped.
+    pub fn end(&mut self, code: Code) {
         self.code = code;
     }
 }

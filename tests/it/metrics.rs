@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use nvito_clients::grpc::proto::{CreateClientRequest, ListClientsRequest};
+use tokio::time::timeout;
 use tonic::Code;
 
 use crate::service::a_client;
-use crate::support::{Folder, Service, client, nobody};
+use crate::support::{Folder, Service, client, nobody, until};
 
 /// The value of a series, named with its labels.
 fn value(text: &str, series: &str) -> f64 {
@@ -73,6 +74,43 @@ async fn calls_are_counted_by_method_and_code() {
 }
 
 /// What an alert is about: PostgreSQL has not said whether a write is there.
+/// As with gRPC's C core, which sends a longer `grpc-timeout` than it waits.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_who_hangs_up_at_his_deadline_ran_out_of_time() {
+    let folder = Folder::used();
+    let service = Service::start(&folder, &[("CLIENTS_METRICS_LISTEN", "127.0.0.1:0")]);
+    let root = service.super_admin().await;
+    let id = a_client(&root).await;
+    let holder = folder.superuser().await;
+    let hold = "BEGIN; LOCK TABLE clients";
+    holder.batch_execute(hold).await.expect("held");
+    let hang_up = async |request_id: &str, after| {
+        let caller = root.clone().saying("x-request-id", request_id);
+        let caller = caller.saying("grpc-timeout", "2S");
+        let answer = timeout(Duration::from_millis(after), caller.get(&id)).await;
+        answer.expect_err("no answer");
+    };
+    tokio::join!(hang_up("impatient", 1000), hang_up("late", 1900));
+    until(async || {
+        let metrics = service.http("GET /metrics");
+        value(&metrics, "nvito_clients_calls_in_flight ").to_bits() == 0
+    })
+    .await;
+    let metrics = service.http("GET /metrics");
+    for code in ["CANCELLED", "DEADLINE_EXCEEDED"] {
+        let counted = value(&metrics, &calls("GetClient", code));
+        assert_eq!(counted.to_bits(), 1_f64.to_bits(), "{code}: {metrics}");
+    }
+    let log = service.log();
+    let told = |request_id: &str| {
+        let of_call = format!(r#""message":"call","request_id":"{request_id}""#);
+        log.lines().find(|line| line.contains(&of_call))
+    };
+    assert_eq!(told("impatient"), None);
+    let late = told("late").unwrap_or_else(|| panic!("no line: {log}"));
+    assert!(late.contains(r#""code":"DeadlineExceeded""#), "{late}");
+}
+
 #[tokio::test]
 async fn a_commit_without_an_answer_is_told_and_counted() {
     let folder = Folder::used();
