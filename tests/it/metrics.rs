@@ -160,6 +160,25 @@ async fn nothing_but_the_metrics_is_served_there() {
     drop(idle);
 }
 
+/// Probes of health, which come all the time and succeed, would hide what fails.
+#[test]
+fn no_rule_and_no_panel_takes_probes_for_calls() {
+    let calls =
+        regex::Regex::new(r"\bnvito_clients_call(?:s_total|_duration_seconds\w*)(\{[^}]*\})?");
+    let calls = calls.expect("a pattern");
+    let dashboard = include_str!("../../ops/grafana-dashboard.json").replace(r#"\""#, "\"");
+    for (text, least) in [(include_str!("../../ops/alerts.yaml"), 3), (&dashboard, 9)] {
+        let selectors: Vec<_> = calls.captures_iter(text).collect();
+        assert!(selectors.len() >= least, "{selectors:?}");
+        for selector in selectors {
+            let of_ours = selector
+                .get(1)
+                .is_some_and(|labels| labels.as_str().contains(r#"service=~"nvito.*"#));
+            assert!(of_ours, "{}", &selector[0]);
+        }
+    }
+}
+
 #[tokio::test]
 async fn what_is_counted_is_on_the_dashboard_and_nothing_else() {
     use std::collections::BTreeSet;
