@@ -7,6 +7,7 @@ use nvito_clients::grpc::proto::{CreateClientRequest, ListClientsRequest};
 use tokio::time::timeout;
 use tonic::Code;
 
+use crate::faults::server::Site;
 use crate::service::a_client;
 use crate::support::{Folder, Service, client, nobody, until};
 
@@ -73,7 +74,6 @@ async fn calls_are_counted_by_method_and_code() {
     assert!(value(&answer, "process_start_time_seconds ") > 1.7e9);
 }
 
-/// What an alert is about: PostgreSQL has not said whether a write is there.
 /// As with gRPC's C core, which sends a longer `grpc-timeout` than it waits.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_caller_who_hangs_up_at_his_deadline_ran_out_of_time() {
@@ -111,6 +111,7 @@ async fn a_caller_who_hangs_up_at_his_deadline_ran_out_of_time() {
     assert!(late.contains(r#""code":"DeadlineExceeded""#), "{late}");
 }
 
+/// What an alert is about: PostgreSQL has not said whether a write is there.
 #[tokio::test]
 async fn a_commit_without_an_answer_is_told_and_counted() {
     let folder = Folder::used();
@@ -177,6 +178,29 @@ fn no_rule_and_no_panel_takes_probes_for_calls() {
             assert!(of_ours, "{}", &selector[0]);
         }
     }
+}
+
+/// With callers that heed health, an outage of the database moves nothing else.
+#[tokio::test]
+async fn whether_it_serves_is_told() {
+    let mut site = Site::start(&[]).await;
+    let settings = [
+        ("CLIENTS_METRICS_LISTEN", "127.0.0.1:0"),
+        ("CLIENTS_LOG", "info"),
+    ];
+    let service = site.service(&site.url(), &settings).process;
+    let becomes = async |expected: f64| {
+        until(async || {
+            let serving = value(&service.http("GET /metrics"), "nvito_clients_serving ");
+            serving.to_bits() == expected.to_bits()
+        })
+        .await;
+    };
+    becomes(1.0).await;
+    site.crash(Signal::SIGQUIT).await;
+    becomes(0.0).await;
+    site.up().await;
+    becomes(1.0).await;
 }
 
 #[tokio::test]

@@ -1,0 +1,79 @@
+//! What is told of the service as a whole: that it serves while its database answers.
+
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
+
+use super::{CLIENTS, DIRECTORY, EVENTS};
+use crate::error::Reason;
+use crate::metrics::Metrics;
+use crate::repository::Database;
+
+/// How often the database is asked whether it still answers.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+
+/// What health knows: the whole, and each service.
+const REPORTED: [&str; 4] = ["", CLIENTS, EVENTS, DIRECTORY];
+
+/// Tells those who ask for health, and those who read the metrics.
+pub(super) struct Health {
+    reporter: HealthReporter,
+    metrics: Metrics,
+}
+
+impl Health {
+    /// Says NOT_SERVING, where tonic-health would say SERVING until told otherwise.
+    pub(super) async fn new(reporter: HealthReporter, metrics: Metrics) -> Self {
+        let health = Self { reporter, metrics };
+        health.report(false).await;
+        health
+    }
+
+    /// Whether calls are taken.
+    pub(super) async fn report(&self, serving: bool) {
+        self.metrics.serving(serving);
+        let status = if serving {
+            ServingStatus::Serving
+        } else {
+            ServingStatus::NotServing
+        };
+        for service in REPORTED {
+            self.reporter.set_service_status(service, status).await;
+        }
+    }
+
+    /// Ends the streams of those who watch, who have been told: they would hold
+    /// the drain to its cap.
+    pub(super) async fn end_watches(&self) {
+        for service in REPORTED {
+            self.reporter.clone().clear_service_status(service).await;
+        }
+    }
+
+    /// Keeps what is told true to what `database` answers; never ends.
+    pub(super) async fn follow(&self, database: &Database) {
+        let mut heartbeat = interval(HEARTBEAT);
+        heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            heartbeat.tick().await;
+            if let Some(serving) = serving(database).await {
+                self.report(serving).await;
+            }
+        }
+    }
+}
+
+/// What the database's answer says of the service. `None` when every
+/// connection is busy: that is load, and no reason to send it to the next
+/// instance.
+async fn serving(database: &Database) -> Option<bool> {
+    let reason = match timeout(HEARTBEAT, database.ping()).await {
+        Ok(Ok(())) => return Some(true),
+        Ok(Err(error)) => error.reason(),
+        Err(_) => Reason::DeadlineExceeded,
+    };
+    tracing::warn!(reason = reason.as_str(), "the database does not answer");
+    (reason != Reason::ServerOverloaded).then_some(false)
+}
