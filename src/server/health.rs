@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{sleep, timeout};
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
@@ -13,6 +13,8 @@ use crate::repository::Database;
 
 /// How often the database is asked whether it still answers.
 const HEARTBEAT: Duration = Duration::from_secs(5);
+/// How often while it does not: clients that heed health wait for it.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// What health knows: the whole, and each service.
 const REPORTED: [&str; 4] = ["", CLIENTS, EVENTS, DIRECTORY];
@@ -52,28 +54,37 @@ impl Health {
         }
     }
 
-    /// Keeps what is told true to what `database` answers; never ends.
+    /// Keeps what is told true to what `database` answers; never ends. The log
+    /// has a line when it does not, for each reason, and one when it does again.
     pub(super) async fn follow(&self, database: &Database) {
-        let mut heartbeat = interval(HEARTBEAT);
-        heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut serving = false;
+        let mut told = None;
         loop {
-            heartbeat.tick().await;
-            if let Some(serving) = serving(database).await {
-                self.report(serving).await;
+            match ask(database).await {
+                Ok(()) => {
+                    serving = true;
+                    if told.take().is_some() {
+                        tracing::info!("the database answers again");
+                    }
+                }
+                Err(reason) => {
+                    // Every connection is busy: that is load, and no reason to send
+                    // it to the next instance.
+                    serving &= reason == Reason::ServerOverloaded;
+                    if told.replace(reason) != Some(reason) {
+                        tracing::warn!(reason = reason.as_str(), "the database does not answer");
+                    }
+                }
             }
+            self.report(serving).await;
+            sleep(if serving { HEARTBEAT } else { AGAIN }).await;
         }
     }
 }
 
-/// What the database's answer says of the service. `None` when every
-/// connection is busy: that is load, and no reason to send it to the next
-/// instance.
-async fn serving(database: &Database) -> Option<bool> {
-    let reason = match timeout(HEARTBEAT, database.ping()).await {
-        Ok(Ok(())) => return Some(true),
-        Ok(Err(error)) => error.reason(),
-        Err(_) => Reason::DeadlineExceeded,
-    };
-    tracing::warn!(reason = reason.as_str(), "the database does not answer");
-    (reason != Reason::ServerOverloaded).then_some(false)
+async fn ask(database: &Database) -> Result<(), Reason> {
+    match timeout(HEARTBEAT, database.ping()).await {
+        Ok(answer) => answer.map_err(|error| error.reason()),
+        Err(_) => Err(Reason::DeadlineExceeded),
+    }
 }

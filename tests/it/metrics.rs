@@ -197,10 +197,13 @@ async fn whether_it_serves_is_told() {
         .await;
     };
     becomes(1.0).await;
+    let again = "the database answers again";
+    assert!(!service.log().contains(again));
     site.crash(Signal::SIGQUIT).await;
     becomes(0.0).await;
     site.up().await;
     becomes(1.0).await;
+    assert_eq!(service.log().matches(again).count(), 1);
 }
 
 #[tokio::test]
