@@ -1,5 +1,7 @@
 //! The only wiring: database, layers, services, health, shutdown.
 
+mod health;
+
 use std::future::Future;
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -9,15 +11,14 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout, timeout_at};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 use tonic::body::Body;
 use tonic::service::Routes;
-use tonic_health::ServingStatus;
-use tonic_health::server::HealthReporter;
 use tower::ServiceBuilder;
 
+use self::health::Health;
 use crate::config::{Auth, Config, DatabaseConfig, Place, ServerConfig};
-use crate::error::{Cause, Reason};
+use crate::error::Cause;
 use crate::grpc::layers::{Admission, CallLayer, DeadlineLayer, Drain, catch_panic};
 use crate::grpc::proto::FILE_DESCRIPTOR_SET;
 use crate::grpc::proto::client_service_server::SERVICE_NAME as CLIENTS;
@@ -31,8 +32,6 @@ use crate::postgres::{self, PrivatePostgres};
 use crate::repository::{Database, Databases, Standbys, migrations};
 use crate::seed;
 
-/// How often the database is asked whether it still answers.
-const HEARTBEAT: Duration = Duration::from_secs(5);
 /// How often old answers to request ids are forgotten.
 const HOUSEKEEPING: Duration = Duration::from_hours(1);
 
@@ -161,15 +160,14 @@ pub async fn run(
     config: &ServerConfig,
     stop: Stop,
 ) -> Result<(), Cause> {
-    let (reporter, health) = tonic_health::server::health_reporter();
-    // tonic-health calls the whole server SERVING until told otherwise.
-    report(&reporter, ServingStatus::NotServing).await;
+    let (reporter, answers) = tonic_health::server::health_reporter();
+    let health = Health::new(reporter, metrics.clone()).await;
     metrics.watch(&databases.primary);
     metrics.watch_standbys(&databases.standbys);
 
     let gate = Gate::new(databases.clone(), config.policy.clone(), metrics.clone());
     let identified = IdentityLayer::new(identity.clone(), config.in_flight, metrics.clone());
-    let mut others = Routes::new(health);
+    let mut others = Routes::new(answers);
     if config.reflection {
         others = others
             .add_service(reflection().build_v1()?)
@@ -197,7 +195,7 @@ pub async fn run(
     tokio::pin!(serving);
 
     let Databases { primary, standbys } = databases;
-    let upkeep = upkeep(&primary, &reporter);
+    let upkeep = upkeep(&primary, &health);
     tokio::select! {
         ended = &mut serving => return ended.map_err(Into::into),
         () = upkeep => {}
@@ -211,10 +209,10 @@ pub async fn run(
         "stopping: calls in flight may finish"
     );
     let end = Instant::now() + config.drain;
-    report(&reporter, ServingStatus::NotServing).await;
+    health.report(false).await;
     drain.begin(end);
     let _ = close.send(());
-    end_watches(&reporter).await;
+    health.end_watches().await;
     let ended = timeout_at(end + FAREWELL, async {
         let served = serving.await;
         primary.close().await;
@@ -243,20 +241,9 @@ fn reflection() -> tonic_reflection::server::Builder<'static> {
 ///
 /// Side by side: however much there is to forget, health tells of a database that has
 /// gone away meanwhile.
-async fn upkeep(database: &Database, reporter: &HealthReporter) {
+async fn upkeep(database: &Database, health: &Health) {
     let housekeeping = Box::pin(keep_house(database));
-    tokio::join!(tell_health(database, reporter), housekeeping);
-}
-
-async fn tell_health(database: &Database, reporter: &HealthReporter) {
-    let mut heartbeat = interval(HEARTBEAT);
-    heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        heartbeat.tick().await;
-        if let Some(status) = status(database).await {
-            report(reporter, status).await;
-        }
-    }
+    tokio::join!(health.follow(database), housekeeping);
 }
 
 async fn keep_house(database: &Database) {
@@ -270,36 +257,6 @@ async fn keep_house(database: &Database) {
         if let Err(error) = database.fold_totals().await {
             tracing::warn!(reason = %error, "the totals of lists could not be added up");
         }
-    }
-}
-
-/// What the database's answer says of the service. `None` when every
-/// connection is busy: that is load, and no reason to send it to the next
-/// instance.
-async fn status(database: &Database) -> Option<ServingStatus> {
-    let reason = match timeout(HEARTBEAT, database.ping()).await {
-        Ok(Ok(())) => return Some(ServingStatus::Serving),
-        Ok(Err(error)) => error.reason(),
-        Err(_) => Reason::DeadlineExceeded,
-    };
-    tracing::warn!(reason = reason.as_str(), "the database does not answer");
-    (reason != Reason::ServerOverloaded).then_some(ServingStatus::NotServing)
-}
-
-/// What health knows: the whole, and each service.
-const REPORTED: [&str; 4] = ["", CLIENTS, EVENTS, DIRECTORY];
-
-async fn report(reporter: &HealthReporter, status: ServingStatus) {
-    for service in REPORTED {
-        reporter.set_service_status(service, status).await;
-    }
-}
-
-/// Ends the streams of those who watch the health status, who have been told:
-/// they would hold the drain to its cap.
-async fn end_watches(reporter: &HealthReporter) {
-    for service in REPORTED {
-        reporter.clone().clear_service_status(service).await;
     }
 }
 

@@ -43,6 +43,7 @@ struct Counts {
     registry: Registry,
     calls: Family<CallLabels, Counter>,
     durations: Family<MethodLabels, Histogram, fn() -> Histogram>,
+    serving: Gauge,
     in_flight: Gauge,
     shed: Family<ShedLabels, Counter>,
     reads: Family<SourceLabels, Counter>,
@@ -75,6 +76,12 @@ impl Default for Metrics {
             "How long calls took, from their metadata to their answer",
             Unit::Seconds,
             durations.clone(),
+        );
+        let serving = Gauge::default();
+        ours.register(
+            "serving",
+            "1 while health says SERVING, 0 while it does not",
+            serving.clone(),
         );
         let in_flight = Gauge::default();
         ours.register(
@@ -115,6 +122,7 @@ impl Default for Metrics {
             registry,
             calls,
             durations,
+            serving,
             in_flight,
             shed,
             reads,
@@ -137,6 +145,11 @@ impl Metrics {
     /// Reads how far `standbys` are behind at every scrape from now on.
     pub fn watch_standbys(&self, standbys: &Standbys) {
         self.0.stores.watch_standbys(standbys.clone());
+    }
+
+    /// Whether health says SERVING from now on.
+    pub fn serving(&self, serving: bool) {
+        self.0.serving.set(serving.into());
     }
 
     /// A read that goes to such a server, there to stay.
@@ -191,8 +204,8 @@ impl CallCount {
         format!("/{}/{}", self.method.service, self.method.method)
     }
 
-    /// The call was answered.
-    pub fn end(mut self, code: Code) {
+    /// The call ends so: it is counted as this when dropped.
+    pub fn end(&mut self, code: Code) {
         self.code = code;
     }
 }

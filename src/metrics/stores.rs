@@ -73,7 +73,7 @@ impl Collector for Stores {
         }
         let mut staleness = encoder.encode_descriptor(
             "standby_staleness",
-            "How far a standby is behind at most; of one that is away, how far it would be",
+            "How far a standby is behind at most; of one that is away, how far it would be; none of a server that is no standby",
             Some(&Unit::Seconds),
             MetricType::Gauge,
         )?;

@@ -61,6 +61,8 @@ struct Known {
     /// All that the primary had acknowledged by then is there; of one that is
     /// away: was there.
     fresh: Instant,
+    /// It answers that it is no standby: it was promoted, or is the one primary.
+    is_primary: bool,
     /// `None` while it is away, or not known to hold anything yet.
     current: Option<Current>,
 }
@@ -100,6 +102,7 @@ impl Standbys {
                 connections,
                 known: Mutex::new(Known {
                     fresh: Instant::now(),
+                    is_primary: false,
                     current: None,
                 }),
             })
@@ -126,9 +129,12 @@ impl Standbys {
     }
 
     /// How far each is behind at most; of one that is away, how far it would be.
+    /// Without those that say that they are no standbys.
     pub fn staleness(&self) -> impl Iterator<Item = (&str, Duration)> {
-        let standbys = self.0.standbys.iter();
-        standbys.map(|standby| (standby.name.as_str(), standby.known().fresh.elapsed()))
+        self.0.standbys.iter().filter_map(|standby| {
+            let known = standby.known();
+            (!known.is_primary).then(|| (standby.name.as_str(), known.fresh.elapsed()))
+        })
     }
 
     /// Keeps what is known of them true; never ends.
@@ -173,8 +179,15 @@ impl Standby {
         }
     }
 
-    /// Whether it was read from until now.
-    fn leave(&self) -> bool {
-        self.known().current.take().is_some()
+    /// It answers that it is one.
+    fn is_standby(&self) {
+        self.known().is_primary = false;
+    }
+
+    /// It is away, or `is_primary`; whether it was read from until now.
+    fn leave(&self, is_primary: bool) -> bool {
+        let mut known = self.known();
+        known.is_primary = is_primary;
+        known.current.take().is_some()
     }
 }

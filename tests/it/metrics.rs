@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use nvito_clients::grpc::proto::{CreateClientRequest, ListClientsRequest};
+use tokio::time::timeout;
 use tonic::Code;
 
+use crate::faults::server::Site;
 use crate::service::a_client;
-use crate::support::{Folder, Service, client, nobody};
+use crate::support::{Folder, Service, client, nobody, until};
 
 /// The value of a series, named with its labels.
 fn value(text: &str, series: &str) -> f64 {
@@ -72,6 +74,43 @@ async fn calls_are_counted_by_method_and_code() {
     assert!(value(&answer, "process_start_time_seconds ") > 1.7e9);
 }
 
+/// As with gRPC's C core, which sends a longer `grpc-timeout` than it waits.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_who_hangs_up_at_his_deadline_ran_out_of_time() {
+    let folder = Folder::used();
+    let service = Service::start(&folder, &[("CLIENTS_METRICS_LISTEN", "127.0.0.1:0")]);
+    let root = service.super_admin().await;
+    let id = a_client(&root).await;
+    let holder = folder.superuser().await;
+    let hold = "BEGIN; LOCK TABLE clients";
+    holder.batch_execute(hold).await.expect("held");
+    let hang_up = async |request_id: &str, after| {
+        let caller = root.clone().saying("x-request-id", request_id);
+        let caller = caller.saying("grpc-timeout", "2S");
+        let answer = timeout(Duration::from_millis(after), caller.get(&id)).await;
+        answer.expect_err("no answer");
+    };
+    tokio::join!(hang_up("impatient", 1000), hang_up("late", 1900));
+    until(async || {
+        let metrics = service.http("GET /metrics");
+        value(&metrics, "nvito_clients_calls_in_flight ").to_bits() == 0
+    })
+    .await;
+    let metrics = service.http("GET /metrics");
+    for code in ["CANCELLED", "DEADLINE_EXCEEDED"] {
+        let counted = value(&metrics, &calls("GetClient", code));
+        assert_eq!(counted.to_bits(), 1_f64.to_bits(), "{code}: {metrics}");
+    }
+    let log = service.log();
+    let told = |request_id: &str| {
+        let of_call = format!(r#""message":"call","request_id":"{request_id}""#);
+        log.lines().find(|line| line.contains(&of_call))
+    };
+    assert_eq!(told("impatient"), None);
+    let late = told("late").unwrap_or_else(|| panic!("no line: {log}"));
+    assert!(late.contains(r#""code":"DeadlineExceeded""#), "{late}");
+}
+
 /// What an alert is about: PostgreSQL has not said whether a write is there.
 #[tokio::test]
 async fn a_commit_without_an_answer_is_told_and_counted() {
@@ -120,6 +159,51 @@ async fn nothing_but_the_metrics_is_served_there() {
     service.tell(Signal::SIGTERM);
     assert!(service.ends(Duration::from_secs(5)).await.success());
     drop(idle);
+}
+
+/// Probes of health, which come all the time and succeed, would hide what fails.
+#[test]
+fn no_rule_and_no_panel_takes_probes_for_calls() {
+    let calls =
+        regex::Regex::new(r"\bnvito_clients_call(?:s_total|_duration_seconds\w*)(\{[^}]*\})?");
+    let calls = calls.expect("a pattern");
+    let dashboard = include_str!("../../ops/grafana-dashboard.json").replace(r#"\""#, "\"");
+    for (text, least) in [(include_str!("../../ops/alerts.yaml"), 3), (&dashboard, 9)] {
+        let selectors: Vec<_> = calls.captures_iter(text).collect();
+        assert!(selectors.len() >= least, "{selectors:?}");
+        for selector in selectors {
+            let of_ours = selector
+                .get(1)
+                .is_some_and(|labels| labels.as_str().contains(r#"service=~"nvito.*"#));
+            assert!(of_ours, "{}", &selector[0]);
+        }
+    }
+}
+
+/// With callers that heed health, an outage of the database moves nothing else.
+#[tokio::test]
+async fn whether_it_serves_is_told() {
+    let mut site = Site::start(&[]).await;
+    let settings = [
+        ("CLIENTS_METRICS_LISTEN", "127.0.0.1:0"),
+        ("CLIENTS_LOG", "info"),
+    ];
+    let service = site.service(&site.url(), &settings).process;
+    let becomes = async |expected: f64| {
+        until(async || {
+            let serving = value(&service.http("GET /metrics"), "nvito_clients_serving ");
+            serving.to_bits() == expected.to_bits()
+        })
+        .await;
+    };
+    becomes(1.0).await;
+    let again = "the database answers again";
+    assert!(!service.log().contains(again));
+    site.crash(Signal::SIGQUIT).await;
+    becomes(0.0).await;
+    site.up().await;
+    becomes(1.0).await;
+    assert_eq!(service.log().matches(again).count(), 1);
 }
 
 #[tokio::test]

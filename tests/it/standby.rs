@@ -114,6 +114,12 @@ impl Stand {
         until(async || number(&standby, state).await == paused).await;
     }
 
+    /// Whether its metrics tell how far the standby is behind.
+    fn has_staleness(&self) -> bool {
+        let text = self.service.process.http("GET /metrics");
+        text.contains("\nnvito_clients_standby_staleness_seconds{")
+    }
+
     /// The value of a series of its metrics.
     fn counted(&self, series: &str) -> f64 {
         let text = self.service.process.http("GET /metrics");

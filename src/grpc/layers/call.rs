@@ -11,14 +11,15 @@ use http::{HeaderMap, HeaderValue, Request, Response};
 use tonic::body::Body;
 use tonic::{Code, Status};
 use tower::{Layer, Service};
-use tracing::Instrument as _;
+use tracing::{Instrument as _, Span};
 
+use super::deadline::is_over;
 use super::panic::Panicked;
 use super::penalty::Penalties;
 use crate::error::{Error, Problem, Reason};
 use crate::grpc::context::{Context, REQUEST_ID};
 use crate::grpc::{span, status};
-use crate::metrics::Metrics;
+use crate::metrics::{CallCount, Metrics};
 
 /// Gives every call its [`Context`], echoes the request id, logs one line by
 /// method and code — never a word of the message — and gives the refusals that
@@ -80,40 +81,79 @@ where
         let method = count.method();
         let span = span::of(&method, &context, request.headers());
         request.extensions_mut().insert(context.clone());
-        let ours = span.clone();
+        let mut open = Open {
+            count,
+            span: span.clone(),
+            context,
+            method,
+            began,
+            answered: false,
+        };
         let penalties = self.penalties.clone();
         let answer = self.inner.call(request);
         let call = async move {
             let mut response = answer.await?;
+            open.answered = true;
             let panicked = response.extensions_mut().remove::<Panicked>();
             let refusal = || made_by_tonic(response.headers());
             if let Some(error) = panicked.map(|_| Error::internal("panic")).or_else(refusal) {
-                response = status::of(&error, Some(&context)).into_http();
+                response = status::of(&error, Some(&open.context)).into_http();
             }
             let code = code(response.headers());
             let refused = is_for_want_of_room(code, response.headers());
             if refused {
                 penalties.serve(began.elapsed()).await;
             }
-            count.end(code);
-            span::end(&ours, code);
-            if let Ok(id) = HeaderValue::from_str(&context.request_id) {
+            open.end(code);
+            if let Ok(id) = HeaderValue::from_str(&open.context.request_id) {
                 response.headers_mut().insert(REQUEST_ID, id);
             }
             if refused {
                 penalties.tell();
-                return Ok(response);
+            } else {
+                open.log(code);
             }
-            tracing::info!(
-                request_id = context.request_id,
-                method,
-                code = ?code,
-                milliseconds = began.elapsed().as_secs_f64() * 1000.0,
-                "call"
-            );
             Ok(response)
         };
         Box::pin(call.instrument(span))
+    }
+}
+
+/// A call until it is answered, or its caller hangs up.
+struct Open {
+    count: CallCount,
+    span: Span,
+    context: Context,
+    method: String,
+    began: Instant,
+    answered: bool,
+}
+
+impl Open {
+    fn end(&mut self, code: Code) {
+        self.count.end(code);
+        span::end(&self.span, code);
+    }
+
+    fn log(&self, code: Code) {
+        tracing::info!(
+            request_id = self.context.request_id,
+            method = self.method,
+            code = ?code,
+            milliseconds = self.began.elapsed().as_secs_f64() * 1000.0,
+            "call"
+        );
+    }
+}
+
+impl Drop for Open {
+    /// A caller whose time is over hangs up as any other does.
+    fn drop(&mut self) {
+        let given = self.context.deadline.into_std() - self.began;
+        if !self.answered && is_over(given, self.began.elapsed()) {
+            self.end(Code::DeadlineExceeded);
+            self.log(Code::DeadlineExceeded);
+        }
     }
 }
 

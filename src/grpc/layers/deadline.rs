@@ -42,6 +42,17 @@ pub(in crate::grpc) fn allowance(path: &str, headers: &HeaderMap) -> Duration {
         .map_or(most, |asked| asked.saturating_sub(AHEAD_OF_TONIC).min(most))
 }
 
+/// Whether a caller who hangs up after `taken` does so because the time that
+/// the call was `given` is over.
+///
+/// In its last tenth: a client ends its call by its own clock, which began when the
+/// call was still under way to us, and gRPC's C core (of Python, Ruby, PHP, C++) sends
+/// a `grpc-timeout` that is up to a hundredth longer, 1010 ms for a second. So we
+/// hear that it hung up before our time is over.
+pub(super) fn is_over(given: Duration, taken: Duration) -> bool {
+    taken + given / 10 >= given
+}
+
 /// Reads a timeout of the gRPC protocol: at most eight digits and a unit.
 fn grpc_timeout(text: &str) -> Option<Duration> {
     let unit = text.chars().last()?;
@@ -160,6 +171,23 @@ mod tests {
         ];
         for (text, timeout) in cases {
             assert_eq!(grpc_timeout(text), timeout, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn callers_that_round_their_timeouts_up_run_out_of_time_too() {
+        let cases = [
+            (1005, 1000, true),
+            (1005, 900, false),
+            (10_095, 10_000, true),
+            (15_000, 14_900, true),
+            (15_000, 13_000, false),
+            (96, 50, false),
+            (0, 0, true),
+        ];
+        for (given, taken, over) in cases {
+            let [given, taken] = [given, taken].map(Duration::from_millis);
+            assert_eq!(is_over(given, taken), over, "{taken:?} of {given:?}");
         }
     }
 

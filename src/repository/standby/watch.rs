@@ -54,12 +54,17 @@ struct Data {
     database: i64,
 }
 
+/// What a primary answers, and a standby that was promoted.
+#[derive(Debug, thiserror::Error)]
+#[error("it is no standby (any more)")]
+struct NoStandby;
+
 /// Watches for ever: connects again whenever the standby went away.
 pub(super) async fn watch(standby: &Standby) {
     let mut told = String::new();
     loop {
         let Err(cause) = session(standby).await;
-        if standby.leave() {
+        if standby.leave(cause.is::<NoStandby>()) {
             told.clear();
         }
         let cause = causes(cause.as_ref());
@@ -95,8 +100,9 @@ async fn session(standby: &Standby) -> Result<std::convert::Infallible, Cause> {
         ticks.tick().await;
         let replayed = position(&mut replica).await?;
         if !replayed.standby {
-            return Err("it is no standby (any more)".into());
+            return Err(NoStandby.into());
         }
+        standby.is_standby();
         marks.replayed(replayed.place);
         if let Some(fresh) = marks.fresh() {
             standby.is_fresh(fresh, current.take());

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use nvito_clients::grpc::proto::{CreateClientRequest, ListClientsRequest};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tonic::Code;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
@@ -85,8 +85,15 @@ async fn without_a_database_it_is_unavailable_until_that_is_back() {
     }
     becomes(&app, ServingStatus::NotServing).await;
     cut(&app, true).await;
+    let back = Instant::now();
     actor.patch(&made.id, notes("a")).await.expect("back");
     becomes(&app, ServingStatus::Serving).await;
+    // It is asked every second; every five while it answers.
+    assert!(
+        back.elapsed() < Duration::from_secs(3),
+        "{:?}",
+        back.elapsed()
+    );
 }
 
 /// The service asks whether its database works on nobody's share: not on that of Super

@@ -111,6 +111,26 @@ async fn a_promoted_standby_is_not_read_from() {
     }
 }
 
+/// It would be further and further behind in the metrics, and an alert stay on after a failover.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_promoted_standby_is_behind_nothing() {
+    let mut stand = Stand::start().await;
+    stand.client("Ana").await;
+    assert!(stand.has_staleness());
+    let standby = stand.standby.superuser().await;
+    let promote = standby.query_one("SELECT pg_promote()", &[]).await;
+    assert!(promote.expect("asked").get::<_, bool>(0));
+    until(async || !stand.has_staleness()).await;
+    // It is asked again every second.
+    for _ in 0..50 {
+        assert!(!stand.has_staleness());
+        sleep(Duration::from_millis(50)).await;
+    }
+    // Of one that is merely away nobody knows what it is.
+    stand.standby.crash(Signal::SIGQUIT).await;
+    until(async || stand.has_staleness()).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_conflict_with_recovery_is_not_the_callers() {
     let stand = Stand::start().await;
