@@ -8,7 +8,6 @@ mod directory;
 mod events;
 mod identity;
 pub mod layers;
-mod lines;
 mod messages;
 mod read;
 mod services;

@@ -12,7 +12,6 @@ use tonic_types::{
 use uuid::Uuid;
 
 use super::context::{Context, Language};
-use super::lines::Lines;
 use super::messages::{self, names};
 use crate::error::{Cause, Error, Reason, Violation, causes};
 
@@ -25,9 +24,6 @@ const VIOLATIONS_MOST: usize = 3500;
 
 /// How long a caller should wait before it tries again.
 const RETRY_AFTER_MILLIS: u64 = 200;
-
-/// Calls that failed for want of a database.
-static OUTAGES: Lines = Lines::new();
 
 /// The status of an error, in the language of the call. A fault of ours is
 /// logged here, once, with all that lies behind it; a caller learns its id.
@@ -173,13 +169,6 @@ fn log(error: &Error, request_id: &str, cause: &Cause) -> String {
         | Reason::TransactionConflict
         | Reason::LockTimeout => {
             tracing::warn!(request_id, error_id, reason, cause = causes, "call refused");
-        }
-        // One fault of all calls, which may be thousands a second.
-        Reason::DatabaseUnavailable | Reason::DatabaseReadOnly => {
-            if let Some(calls) = OUTAGES.next() {
-                let cause = causes;
-                tracing::error!(request_id, error_id, reason, cause, calls, "calls failed");
-            }
         }
         _ => tracing::error!(request_id, error_id, reason, cause = causes, "call failed"),
     }

@@ -5,12 +5,10 @@
 //! its place already; and the log has one line a second for all of them.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
-
-use crate::grpc::lines::Lines;
 
 /// How long after the call began, at least. RetryInfo asks for twice as long.
 const PENALTY: Duration = Duration::from_millis(100);
@@ -27,7 +25,9 @@ pub(super) struct Penalties(Arc<State>);
 struct State {
     began: Instant,
     held: AtomicUsize,
-    lines: Lines,
+    untold: AtomicU64,
+    /// The second since `began` that has its line.
+    told: AtomicU64,
 }
 
 impl Default for Penalties {
@@ -35,7 +35,8 @@ impl Default for Penalties {
         Self(Arc::new(State {
             began: Instant::now(),
             held: AtomicUsize::new(0),
-            lines: Lines::new(),
+            untold: AtomicU64::new(0),
+            told: AtomicU64::new(0),
         }))
     }
 }
@@ -55,7 +56,16 @@ impl Penalties {
 
     /// Logs a refusal, with those that had no line of their own.
     pub(super) fn tell(&self) {
-        if let Some(calls) = self.0.lines.next() {
+        let State {
+            began,
+            untold,
+            told,
+            ..
+        } = &*self.0;
+        untold.fetch_add(1, Ordering::Relaxed);
+        let second = began.elapsed().as_secs() + 1;
+        if told.swap(second, Ordering::Relaxed) != second {
+            let calls = untold.swap(0, Ordering::Relaxed);
             tracing::warn!(calls, "refused for want of room");
         }
     }
