@@ -22,19 +22,21 @@ pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!();
 /// migrates and the other then finds nothing to do.
 const LOCK: i64 = 0x6e76_6974_6f63_6c69;
 
-/// How long a migration waits for a table while others wait behind it; they are refused
-/// after two seconds.
-const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long a migration waits for a table while others wait behind it, who are refused
+/// after two seconds: longer than `deadlock_timeout`, a second, after which PostgreSQL ends
+/// an autovacuum that it waits for.
+const LOCK_TIMEOUT: Duration = Duration::from_millis(1500);
 /// How long others may go on before it is tried again.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// Brings the database up to date and answers the names of the migrations run.
+/// Brings the database up to date and answers the versions of the migrations run.
 ///
 /// Needs a role that may create in the schema `public`, schemas, extensions and, unless
 /// an administrator has made them, the roles of migrations 0001 and 0019. Where there is
 /// nothing to do it writes nothing, and a role that may read the list of migrations is
 /// enough. A table that somebody holds for long, as a dump does, is waited for without
-/// end, but never for more than [`LOCK_TIMEOUT`] in the way of others.
+/// end, but never for more than [`LOCK_TIMEOUT`] at once in the way of others: so a migration
+/// locks first and works later.
 pub async fn run(settings: &tokio_postgres::Config) -> Result<Vec<String>, Cause> {
     let mut connection = connect(settings).await?;
     if are_all_there(&mut connection).await? {
@@ -52,7 +54,7 @@ pub async fn run(settings: &tokio_postgres::Config) -> Result<Vec<String>, Cause
         AsyncMigrationHarness::new(connection);
     // It blocks its thread, and the runtime may have no other.
     let run = spawn_blocking(move || {
-        let mut names = Vec::new();
+        let mut versions = Vec::new();
         let next = |harness: &mut AsyncMigrationHarness<AsyncPgConnection>| {
             let pending = harness.pending_migrations(MIGRATIONS)?;
             Ok::<_, Cause>(pending.into_iter().next())
@@ -62,7 +64,7 @@ pub async fn run(settings: &tokio_postgres::Config) -> Result<Vec<String>, Cause
             match harness.run_migration(&next) {
                 Ok(_) => {
                     tracing::info!(migration = name, "migrated");
-                    names.push(name);
+                    versions.push(next.name().version().to_string());
                 }
                 Err(cause) if waited_too_long(cause.as_ref()) => {
                     tracing::warn!(migration = name, "somebody holds a table; trying again");
@@ -71,7 +73,7 @@ pub async fn run(settings: &tokio_postgres::Config) -> Result<Vec<String>, Cause
                 Err(cause) => return Err(cause),
             }
         }
-        Ok::<_, Cause>(names)
+        Ok::<_, Cause>(versions)
     });
     run.await?
 }
@@ -117,7 +119,8 @@ async fn are_all_there(connection: &mut AsyncPgConnection) -> Result<bool, Cause
 async fn takes_roles(connection: &mut AsyncPgConnection) -> Result<(), Cause> {
     const MISSING: &str = "SELECT session_user::text AS login, string_agg(role, ', ') AS missing \
         FROM unnest(ARRAY['nvito_clients_tenant', 'nvito_clients_group', 'nvito_clients_platform']) AS role \
-        WHERE NOT coalesce(pg_has_role(to_regrole(role)::oid, 'MEMBER'), false)";
+        WHERE NOT coalesce(pg_has_role(to_regrole(role)::oid, \
+            CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END), false)";
     #[derive(QueryableByName)]
     struct Missing {
         #[diesel(sql_type = Text)]
@@ -137,7 +140,13 @@ async fn takes_roles(connection: &mut AsyncPgConnection) -> Result<(), Cause> {
 }
 
 fn waited_too_long(cause: &(dyn Error + 'static)) -> bool {
-    causes(cause).contains("canceling statement due to lock timeout")
+    let cause = causes(cause);
+    [
+        "canceling statement due to lock timeout",
+        "deadlock detected",
+    ]
+    .iter()
+    .any(|known| cause.contains(known))
 }
 
 /// Takes every migration back. For tests: nothing of the service goes backward. It

@@ -267,7 +267,12 @@ impl Database {
     /// Warns where a forgotten SET ROLE would see rows: the login role is to have no rights
     /// but those it takes (README "Behind `DATABASE_URL`").
     pub async fn check_role(&self) -> Result<()> {
-        const BARE: &str = "SELECT rolsuper OR rolbypassrls OR rolinherit AS sees \
+        // USAGE is to have what a role has without taking it: before PostgreSQL 16 as the
+        // login role is made, since then as each grant is.
+        const BARE: &str = "SELECT rolsuper OR rolbypassrls \
+            OR pg_has_role(session_user, 'nvito_clients_tenant', 'USAGE') \
+            OR pg_has_role(session_user, 'nvito_clients_group', 'USAGE') \
+            OR pg_has_role(session_user, 'nvito_clients_platform', 'USAGE') AS sees \
             FROM pg_roles WHERE rolname = session_user";
         #[derive(QueryableByName)]
         struct Login {
@@ -282,7 +287,8 @@ impl Database {
         if login.sees {
             tracing::warn!(
                 "the login role sees rows without taking a role: make it NOINHERIT, without \
-                 SUPERUSER and BYPASSRLS"
+                 SUPERUSER and BYPASSRLS, and from PostgreSQL 16 on REVOKE INHERIT OPTION FOR \
+                 the roles that it may take"
             );
         }
         Ok(())
