@@ -10,9 +10,10 @@ use crate::error::{Error, Problem};
 /// hashed.
 pub type Fingerprint = [u8; 16];
 
-/// 1 had the fingerprint of the list alone, and a place that was damaged on its way
-/// was another place.
 const VERSION: u8 = 2;
+/// Of the release before, still read: it had the fingerprint of the list alone, and a place
+/// that was damaged on its way was another place.
+const FORMER: u8 = 1;
 
 /// Most bytes of a token: a name of 255 characters of four bytes and what
 /// stands beside it.
@@ -40,10 +41,12 @@ pub fn open<T>(
             .filter(|bytes| bytes.len() <= MOST)?;
         let (&version, rest) = bytes.split_first()?;
         let (seal, place) = rest.split_first_chunk::<16>()?;
-        if version != VERSION || *seal != seal_of(list, place) {
-            return None;
-        }
-        read(place)
+        let is_whole = match version {
+            VERSION => *seal == seal_of(list, place),
+            FORMER => seal == list,
+            _ => false,
+        };
+        read(place).filter(|_| is_whole)
     };
     place().ok_or_else(|| Error::rule("page_token", Problem::InvalidPageToken))
 }
