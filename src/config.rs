@@ -184,6 +184,8 @@ pub struct Config {
     pub threads: usize,
     /// What to log.
     pub log: Targets,
+    /// Variables that begin as ours do, and are none: to be told in the log.
+    pub unknown: Vec<String>,
 }
 
 /// Where the data is.
@@ -269,13 +271,9 @@ impl Cli {
     pub fn check(self) -> Result<Config, Mistakes> {
         let mut mistakes = Vec::new();
         let variables: Vec<_> = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .filter_map(|(name, _)| name.into_string().ok())
             .collect();
-        let variables = variables.iter();
-        unknown(
-            variables.map(|(name, value)| (name.as_str(), value.as_str())),
-            &mut mistakes,
-        );
+        let unknown = unknown(variables.iter().map(String::as_str), &mut mistakes);
         let demo = switch("CLIENTS_DEMO", &self.demo, &mut mistakes);
         let reflection = switch("CLIENTS_REFLECTION", &self.reflection, &mut mistakes);
         let listen = self.listen.parse::<SocketAddr>().unwrap_or_else(|_| {
@@ -346,6 +344,7 @@ impl Cli {
             },
             threads: usize::try_from(threads).unwrap_or(1),
             log,
+            unknown,
         })
     }
 }

@@ -50,6 +50,10 @@ fn runtime(threads: usize) -> io::Result<Runtime> {
 
 async fn observed(config: Config) -> Result<(), Cause> {
     let telemetry = telemetry::start(&config.log);
+    if !config.unknown.is_empty() {
+        let names = config.unknown.join(", ");
+        tracing::warn!(names, "variables of no meaning to this release");
+    }
     let ran = run(config).await;
     telemetry.finish().await;
     ran

@@ -13,30 +13,42 @@ use super::{Cli, Place};
 use crate::domain::principal::Role;
 use crate::postgres;
 
-/// Variables that look like ours and are none: a setting that is misspelled would else be
-/// as if it were not there. What Kubernetes sets for a service called `clients…` is let be.
+/// Variables that look like ours and are none: a mistake where one of ours was meant, as
+/// it would else be as if it were not there; of the others, which may be of another release
+/// or another program, the names.
 pub(super) fn unknown<'a>(
-    given: impl Iterator<Item = (&'a str, &'a str)>,
+    given: impl Iterator<Item = &'a str>,
     mistakes: &mut Vec<String>,
-) {
+) -> Vec<String> {
     let command = Cli::command();
     let arguments = command.get_arguments();
     let known: Vec<_> = arguments
         .filter_map(|argument| argument.get_env()?.to_str())
         .collect();
-    for (name, value) in given {
-        let is_of_kubernetes = name.contains("_SERVICE_")
-            || name.contains("_PORT_")
-            || name.ends_with("_PORT") && value.contains("://");
-        if !name.starts_with("CLIENTS_") || is_of_kubernetes || known.contains(&name) {
-            continue;
+    let mut others = Vec::new();
+    for name in given.filter(|name| name.starts_with("CLIENTS_")) {
+        let meant = |known: &&&str| name.ends_with(**known) || is_near(name, known);
+        match known.iter().find(meant) {
+            Some(known) if *known == name => {}
+            Some(known) => mistakes.push(format!("{name}: it is called {known}")),
+            None => others.push(name.to_owned()),
         }
-        let mut meant = known.iter().filter(|known| name.ends_with(**known));
-        let hint = meant.next().map_or_else(
-            || "--help lists those there are".to_owned(),
-            |meant| format!("it is called {meant}"),
-        );
-        mistakes.push(format!("{name}: there is no such variable; {hint}"));
+    }
+    others
+}
+
+/// Whether one character is too many, is missing or is another, or two are the wrong way
+/// round. Both are ASCII or they are not near.
+fn is_near(given: &str, known: &str) -> bool {
+    let (given, known) = (given.as_bytes(), known.as_bytes());
+    let same =
+        |pairs: &mut dyn Iterator<Item = (&u8, &u8)>| pairs.take_while(|(a, b)| a == b).count();
+    let begin = same(&mut given.iter().zip(known));
+    let (given, known) = (&given[begin..], &known[begin..]);
+    let end = same(&mut given.iter().rev().zip(known.iter().rev()));
+    match (&given[..given.len() - end], &known[..known.len() - end]) {
+        ([a, b], [c, d]) => (a, b) == (d, c),
+        (given, known) => given.len() <= 1 && known.len() <= 1,
     }
 }
 
