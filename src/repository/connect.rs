@@ -55,9 +55,12 @@ static TLS: LazyLock<Option<MakeRustlsConnect>> = LazyLock::new(|| {
 /// anything less is no protection, so it goes without.
 ///
 /// A server that lets in and then says nothing, as a proxy does whose own is gone, is
-/// given up as well, after [`CREATE`].
+/// given up as well, after [`CREATE`], or that much more than `connect_timeout` gives to
+/// all hosts.
 pub(super) async fn connect(settings: &Config) -> ConnectionResult<AsyncPgConnection> {
-    timeout(CREATE, opened(settings))
+    let hosts = u32::try_from(settings.get_hosts().len()).unwrap_or(1);
+    let given = settings.get_connect_timeout().copied().unwrap_or_default();
+    timeout(CREATE + given * hosts, opened(settings))
         .await
         .map_err(|silence| bad(settings, &silence))?
 }
@@ -131,10 +134,14 @@ pub(super) fn name(settings: &Config) -> String {
         Host::Tcp(name) => name.clone(),
         Host::Unix(folder) => folder.display().to_string(),
     };
+    let mut hosts: Vec<_> = settings.get_hosts().iter().map(host).collect();
+    if hosts.is_empty() {
+        hosts.extend(settings.get_hostaddrs().iter().map(ToString::to_string));
+    }
     let ports = settings.get_ports();
-    let named = settings.get_hosts().iter().enumerate().map(|(number, of)| {
+    let named = hosts.into_iter().enumerate().map(|(number, host)| {
         let port = ports.get(number).or(ports.first());
-        port.map_or_else(|| host(of), |port| format!("{}:{port}", host(of)))
+        port.map_or_else(|| host.clone(), |port| format!("{host}:{port}"))
     });
     named.collect::<Vec<_>>().join(",")
 }
