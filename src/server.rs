@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout, timeout_at};
 use tonic::body::Body;
 use tonic::service::Routes;
 use tower::ServiceBuilder;
@@ -34,6 +34,9 @@ use crate::seed;
 
 /// How often old answers to request ids are forgotten.
 const HOUSEKEEPING: Duration = Duration::from_hours(1);
+
+/// How long calls may take to hear that there is no database any more.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// How long the last answers may take to leave, when the time to drain is over.
 const FAREWELL: Duration = Duration::from_millis(100);
@@ -92,7 +95,8 @@ pub async fn serve(config: Config, mut stop: Stop) -> Result<(), Cause> {
                     // Calls in flight hear that there is no database, and new ones go
                     // to another instance.
                     let _ = end.send(());
-                    serving.await.and(Err(lost))
+                    let _ = timeout(LAST_WORDS, serving).await;
+                    Err(lost)
                 }
             }
         }
