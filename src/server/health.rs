@@ -60,6 +60,7 @@ impl Health {
         let mut serving = false;
         let mut told = None;
         loop {
+            let before = serving;
             match ask(database).await {
                 Ok(()) => {
                     serving = true;
@@ -76,7 +77,10 @@ impl Health {
                     }
                 }
             }
-            self.report(serving).await;
+            // Who watches is to hear of changes.
+            if serving != before {
+                self.report(serving).await;
+            }
             sleep(if serving { HEARTBEAT } else { AGAIN }).await;
         }
     }
