@@ -21,10 +21,9 @@ use super::statement::Statement;
 use super::{Database, Scope, error};
 use crate::error::{Error, Reason, Result};
 
-/// Most time of one statement, whatever the deadline leaves.
+/// Most time of one statement that reads, whatever the deadline leaves; one that writes has
+/// all of that.
 const STATEMENT: Duration = Duration::from_secs(10);
-/// But whose call is given more than this, which most are not, has one that takes long.
-const LONG: Duration = Duration::from_secs(15);
 /// How long PostgreSQL may take to begin: it has nothing to do for it, so the
 /// connection is dead, and its neighbours with it.
 const BEGIN: Duration = Duration::from_secs(2);
@@ -132,10 +131,10 @@ impl<W: Walled> Transaction<W> {
     pub(super) async fn open(&self) -> Result<()> {
         let left = self.deadline.saturating_duration_since(Instant::now());
         let begin = Statement::plain(self.mode.begin());
-        let is_long = left > LONG;
-        let enter = self
-            .walled
-            .wall(if is_long { left } else { left.min(STATEMENT) });
+        let enter = self.walled.wall(match self.mode {
+            Mode::Snapshot => left.min(STATEMENT),
+            Mode::Write => left,
+        });
         // Prepared: parsed at each call they would take as long as a short answer.
         let (mut first, mut second) = (self.connection(), self.connection());
         let both = async {
@@ -207,7 +206,7 @@ impl<W: Walled> Transaction<W> {
         self.end(last, END).await
     }
 
-    /// All of a transaction that has one statement, in one round trip.
+    /// All of a transaction that has one statement and reads, in one round trip.
     pub(super) async fn alone<T>(&self, only: impl Future<Output = QueryResult<T>>) -> Result<T> {
         let end = self.end(only, STATEMENT + END);
         let ((), answer) = tokio::try_join!(biased; self.open(), end)?;

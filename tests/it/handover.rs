@@ -84,6 +84,7 @@ async fn more_take_longer_and_move_all_the_same() {
     };
     let moved = admin.reassign(request).await.expect("moved");
     assert_eq!(moved.client_ids, std::slice::from_ref(&made.id));
+    app.execute("DROP TRIGGER slow ON clients").await;
     org.remove_member(&eva).await;
     let left = admin.get(&made.id).await.expect("found");
     assert_eq!(left.assigned_to, None);

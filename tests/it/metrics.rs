@@ -80,17 +80,23 @@ async fn a_caller_who_hangs_up_at_his_deadline_ran_out_of_time() {
     let folder = Folder::used();
     let service = Service::start(&folder, &[("CLIENTS_METRICS_LISTEN", "127.0.0.1:0")]);
     let root = service.super_admin().await;
-    let id = a_client(&root).await;
-    let holder = folder.superuser().await;
-    let hold = "BEGIN; LOCK TABLE clients";
-    holder.batch_execute(hold).await.expect("held");
+    a_client(&root).await;
+    let superuser = folder.superuser().await;
+    let slow = "CREATE FUNCTION slow() RETURNS boolean LANGUAGE plpgsql AS
+            $$ BEGIN PERFORM pg_sleep(9); RETURN true; END $$;
+        CREATE POLICY slow ON clients AS RESTRICTIVE FOR SELECT USING (slow())";
+    superuser.batch_execute(slow).await.expect("slow");
     let hang_up = async |request_id: &str, after| {
         let caller = root.clone().saying("x-request-id", request_id);
-        let caller = caller.saying("grpc-timeout", "2S");
-        let answer = timeout(Duration::from_millis(after), caller.get(&id)).await;
+        let caller = caller.saying("grpc-timeout", "5S");
+        let answer = timeout(
+            Duration::from_millis(after),
+            caller.list(ListClientsRequest::default()),
+        )
+        .await;
         answer.expect_err("no answer");
     };
-    tokio::join!(hang_up("impatient", 1000), hang_up("late", 1900));
+    tokio::join!(hang_up("impatient", 1000), hang_up("late", 4750));
     until(async || {
         let metrics = service.http("GET /metrics");
         value(&metrics, "nvito_clients_calls_in_flight ").to_bits() == 0
@@ -98,7 +104,7 @@ async fn a_caller_who_hangs_up_at_his_deadline_ran_out_of_time() {
     .await;
     let metrics = service.http("GET /metrics");
     for code in ["CANCELLED", "DEADLINE_EXCEEDED"] {
-        let counted = value(&metrics, &calls("GetClient", code));
+        let counted = value(&metrics, &calls("ListClients", code));
         assert_eq!(counted.to_bits(), 1_f64.to_bits(), "{code}: {metrics}");
     }
     let log = service.log();

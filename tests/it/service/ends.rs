@@ -12,7 +12,7 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
 use super::a_client;
-use crate::support::{BUSY, Failure, Folder, Service};
+use crate::support::{BUSY, Failure, Folder, Service, until};
 
 const LIMIT: Duration = Duration::from_secs(15);
 
@@ -180,7 +180,12 @@ async fn without_its_postgresql_it_ends_and_says_so() {
     let hold = "BEGIN; LOCK TABLE clients";
     holder.batch_execute(hold).await.expect("held");
     let call = tokio::spawn(async move { root.get(&id).await });
-    sleep(Duration::from_millis(300)).await;
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
+    until(async || {
+        let row = holder.query_one(waiting, &[]).await.expect("asked");
+        row.get::<_, i64>(0) > 0
+    })
+    .await;
     let server = folder
         .processes()
         .into_iter()
