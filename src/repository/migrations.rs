@@ -63,7 +63,6 @@ pub async fn run(settings: &tokio_postgres::Config) -> Result<Vec<String>, Cause
             let name = next.name().to_string();
             match harness.run_migration(&next) {
                 Ok(_) => {
-                    tracing::info!(migration = name, "migrated");
                     versions.push(next.name().version().to_string());
                 }
                 Err(cause) if waited_too_long(cause.as_ref()) => {
@@ -72,6 +71,9 @@ pub async fn run(settings: &tokio_postgres::Config) -> Result<Vec<String>, Cause
                 }
                 Err(cause) => return Err(cause),
             }
+        }
+        if !versions.is_empty() {
+            tracing::info!(versions = versions.join(" "), "the database is migrated");
         }
         Ok::<_, Cause>(versions)
     });
