@@ -11,6 +11,7 @@ use diesel::{QueryableByName, sql_query};
 use diesel_async::{AsyncMigrationHarness, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use tokio::task::spawn_blocking;
+use tokio::time::sleep;
 
 use super::connect::connect;
 use crate::error::{Cause, causes};
@@ -52,32 +53,50 @@ pub async fn run(settings: &tokio_postgres::Config) -> Result<Vec<String>, Cause
     // The lock goes with the connection, whatever happens.
     let mut harness: AsyncMigrationHarness<AsyncPgConnection> =
         AsyncMigrationHarness::new(connection);
-    // It blocks its thread, and the runtime may have no other.
-    let run = spawn_blocking(move || {
-        let mut versions = Vec::new();
-        let next = |harness: &mut AsyncMigrationHarness<AsyncPgConnection>| {
-            let pending = harness.pending_migrations(MIGRATIONS)?;
-            Ok::<_, Cause>(pending.into_iter().next())
-        };
-        while let Some(next) = next(&mut harness)? {
-            let name = next.name().to_string();
-            match harness.run_migration(&next) {
-                Ok(_) => {
-                    versions.push(next.name().version().to_string());
-                }
-                Err(cause) if waited_too_long(cause.as_ref()) => {
-                    tracing::warn!(migration = name, "somebody holds a table; trying again");
-                    std::thread::sleep(PAUSE);
-                }
-                Err(cause) => return Err(cause),
+    let mut versions = Vec::new();
+    loop {
+        // It blocks its thread, and the runtime may have no other.
+        let step = spawn_blocking(move || {
+            let step = step(&mut harness);
+            (harness, step)
+        });
+        let (back, step) = step.await?;
+        harness = back;
+        match step? {
+            Step::Run(version) => versions.push(version),
+            Step::Held(migration) => {
+                tracing::warn!(migration, "somebody holds a table; trying again");
+                sleep(PAUSE).await;
             }
+            Step::Nothing => break,
         }
-        if !versions.is_empty() {
-            tracing::info!(versions = versions.join(" "), "the database is migrated");
-        }
-        Ok::<_, Cause>(versions)
-    });
-    run.await?
+    }
+    if !versions.is_empty() {
+        tracing::info!(versions = versions.join(" "), "the database is migrated");
+    }
+    Ok(versions)
+}
+
+/// What became of the next migration.
+enum Step {
+    /// It was run; its version.
+    Run(String),
+    /// Others were in its way; its name.
+    Held(String),
+    /// There is none.
+    Nothing,
+}
+
+fn step(harness: &mut AsyncMigrationHarness<AsyncPgConnection>) -> Result<Step, Cause> {
+    let pending = harness.pending_migrations(MIGRATIONS)?;
+    let Some(next) = pending.into_iter().next() else {
+        return Ok(Step::Nothing);
+    };
+    match harness.run_migration(&next) {
+        Ok(version) => Ok(Step::Run(version.to_string())),
+        Err(cause) if waited_too_long(cause.as_ref()) => Ok(Step::Held(next.name().to_string())),
+        Err(cause) => Err(cause),
+    }
 }
 
 /// Whether nothing is left to do. What this release does not know is of a newer one.
