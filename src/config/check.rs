@@ -26,10 +26,9 @@ pub(super) fn unknown<'a>(
         .filter_map(|argument| argument.get_env()?.to_str())
         .collect();
     let mut others = Vec::new();
-    for name in given.filter(|name| name.starts_with("CLIENTS_")) {
+    for name in given.filter(|name| name.starts_with("CLIENTS_") && !known.contains(name)) {
         let meant = |known: &&&str| name.ends_with(**known) || is_near(name, known);
         match known.iter().find(meant) {
-            Some(known) if *known == name => {}
             Some(known) => mistakes.push(format!("{name}: it is called {known}")),
             None => others.push(name.to_owned()),
         }

@@ -19,7 +19,7 @@ use crate::grpc::status;
 /// Most time a call may take, whatever its caller would wait.
 const DEADLINE: Duration = Duration::from_secs(15);
 /// The same of what has as much to write as somebody has clients: a hundred thousand take
-/// half a minute.
+/// twenty seconds.
 const LONG_DEADLINE: Duration = Duration::from_mins(2);
 /// Which that is.
 const LONG: [&str; 3] = ["ReassignClients", "UpsertMember", "RemoveMember"];
